@@ -1,0 +1,135 @@
+"""A contract bundle: the folder that a platform team publishes.
+
+    postgres-database/
+      contract.yaml      what is promised
+      provision.yaml …   what the operations name, in the executors' own formats
+      policy.rego        what this contract forbids, only ever tighter than the organisation
+      policy_test.yaml   examples and tests
+      templates/ docs/   whatever the workflows and the readers need
+
+A bundle is text files under short, plain paths, nothing else: no links, no executables to
+run here, no way out of the folder. Its digest covers every file, and identifies the
+revision for ever.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from catalog.contract import Contract, OperationName, parse_contract
+from catalog.digest import JsonObject, digest
+from catalog.documents import read_yaml
+from catalog.errors import Finding, Invalid
+
+CONTRACT_FILE = "contract.yaml"
+MAX_FILES = 200
+MAX_FILE_BYTES = 256 * 1024
+MAX_BUNDLE_BYTES = 2 * 1024 * 1024
+_SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\Z|\.[A-Za-z0-9_][A-Za-z0-9_.-]{0,98}\Z")
+_REFUSED_SEGMENTS = frozenset({".git", ".hg", ".svn"})
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A checked bundle: its files by relative path, its contract, its digest."""
+
+    contract: Contract
+    files: Mapping[str, str]
+    digest: str
+
+    def definition(self, name: OperationName) -> JsonObject:
+        """Return the parsed definition of an operation."""
+        path = self.contract.operation(name).definition
+        return read_yaml(self.files[path], path)
+
+
+def bundle_from_files(files: Mapping[str, str]) -> Bundle:
+    """Return the bundle that these files make.
+
+    Raises:
+        Invalid: `invalid_bundle` or `invalid_contract`, with every finding at once.
+    """
+    findings = tuple(_file_findings(files))
+    if findings:
+        raise Invalid("invalid_bundle", "The bundle cannot be published as it is.", findings=findings)
+    if CONTRACT_FILE not in files:
+        missing = Finding(CONTRACT_FILE, "contract_missing", "the bundle has no contract.yaml", "add it")
+        raise Invalid("invalid_bundle", "The bundle has no contract.", findings=(missing,))
+    contract = parse_contract(read_yaml(files[CONTRACT_FILE], CONTRACT_FILE), CONTRACT_FILE)
+    absent = tuple(_absent_files(contract, files))
+    if absent:
+        raise Invalid("invalid_bundle", "The bundle lacks files that its contract names.", findings=absent)
+    return Bundle(contract=contract, files=dict(files), digest=digest(cast("JsonObject", dict(files))))
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """Return the bundle in a folder.
+
+    Raises:
+        Invalid: as for `bundle_from_files`, and for links and files that are not text.
+    """
+    return bundle_from_files(read_files(folder))
+
+
+def read_files(folder: Path) -> dict[str, str]:
+    """Return the text files below a folder by relative path, refusing links and binaries."""
+    if not folder.is_dir():
+        raise Invalid(
+            "invalid_bundle", f"{folder} is not a folder.", fix="name the folder that holds contract.yaml"
+        )
+    files: dict[str, str] = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_symlink():
+            raise _refused(name, "link", "links are not allowed in a bundle", "copy the file")
+        if path.is_dir() or "__pycache__" in path.parts:
+            continue
+        if path.stat().st_size > MAX_FILE_BYTES or len(files) >= MAX_FILES:
+            raise _refused(
+                name, "bundle_too_large", "at most 200 files of 256 KiB", "remove what is not needed"
+            )
+        try:
+            files[name] = path.read_text("utf-8")
+        except UnicodeDecodeError as error:
+            raise _refused(
+                name, "not_text", "only UTF-8 text files are allowed", "remove the file"
+            ) from error
+    return files
+
+
+def _file_findings(files: Mapping[str, str]) -> Iterator[Finding]:
+    if len(files) > MAX_FILES or sum(map(len, files.values())) > MAX_BUNDLE_BYTES:
+        yield Finding("", "bundle_too_large", "at most 200 files and 2 MiB", "remove what is not needed")
+    lower: set[str] = set()
+    for path, content in files.items():
+        segments = path.split("/")
+        if not all(_SEGMENT.match(part) and part.lower() not in _REFUSED_SEGMENTS for part in segments):
+            yield Finding(
+                path[:200], "bad_path", "the path is not plain", "use letters, digits, dot, dash, underscore"
+            )
+        if path.lower() in lower:
+            yield Finding(path, "path_collision", "two paths differ only in case", "rename one")
+        lower.add(path.lower())
+        if len(content) > MAX_FILE_BYTES or "\x00" in content:
+            yield Finding(path, "bad_file", "the file is larger than 256 KiB or holds NUL", "replace it")
+
+
+def _absent_files(contract: Contract, files: Mapping[str, str]) -> Iterator[Finding]:
+    named = {
+        f"/spec/operations/{name}/definition": part.definition for name, part in contract.operations.items()
+    }
+    if contract.policy is not None:
+        named["/spec/policies/0"] = contract.policy
+    for pointer, path in named.items():
+        if path not in files:
+            yield Finding(
+                f"{CONTRACT_FILE}#{pointer}", "file_missing", f"{path} is not in the bundle", "add the file"
+            )
+
+
+def _refused(path: str, code: str, message: str, fix: str) -> Invalid:
+    return Invalid(
+        "invalid_bundle", "The bundle cannot be read.", findings=(Finding(path, code, message, fix),)
+    )

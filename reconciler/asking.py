@@ -1,0 +1,1 @@
+"""What policy is asked about a plan."""

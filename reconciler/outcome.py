@@ -1,0 +1,99 @@
+"""What a finished run amounts to: an executor's word, checked against the contract.
+
+An executor's outputs are foreign input. They must fit the contract's promise, carry
+nothing beyond it, and hold a secret only as a reference; otherwise the operation failed,
+whatever the executor says.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from catalog.contract import Contract, OperationName
+from catalog.digest import Json
+from catalog.errors import Finding
+from catalog.schema import sensitive_names, violations
+from executors.port import RunReport, RunState
+from reconciler.drift import EXISTS
+from reconciler.operation import Operation, OperationState, retry_delay
+
+SECRET_PREFIX = "secret://"  # noqa: S105  # the prefix of references, not a secret
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of an operation.
+
+    Attributes:
+        outputs: what is promised back; empty unless it succeeded.
+        facts: what exists now; empty unless it succeeded.
+    """
+
+    state: OperationState
+    reason: str
+    message: str
+    outputs: Mapping[str, Json] = field(default_factory=dict)
+    facts: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def is_success(self) -> bool:
+        """Say whether the operation delivered."""
+        return self.state is OperationState.SUCCEEDED
+
+
+def outcome_of(operation: Operation, report: RunReport, contract: Contract) -> Outcome:
+    """Return what a final report amounts to."""
+    if report.state is RunState.STUCK:
+        return Outcome(OperationState.STUCK, "Stuck", report.message or "the executor needs a person")
+    if report.state is not RunState.SUCCEEDED:
+        message = report.message or f"{operation.name} {report.state}"
+        return Outcome(OperationState.FAILED, "OperationFailed", message)
+    if operation.name is OperationName.DELETE:
+        return Outcome(OperationState.SUCCEEDED, "Delivered", "taken down")
+    findings = _broken_promises(report, contract)
+    if findings:
+        listed = "; ".join(f"{finding.pointer}: {finding.message}" for finding in findings[:3])
+        return Outcome(
+            OperationState.FAILED, "InvalidOutput", f"the executor's answer breaks the contract: {listed}"
+        )
+    return Outcome(OperationState.SUCCEEDED, "Delivered", "delivered", report.outputs, report.facts)
+
+
+def finished(
+    operation: Operation, outcome: Outcome, now: datetime, next_attempt_at: datetime | None
+) -> Operation:
+    """Return the operation with its outcome."""
+    return replace(
+        operation,
+        state=outcome.state,
+        reason=operation.reason if outcome.is_success else outcome.reason,
+        message=outcome.message[:1000],
+        outputs=outcome.outputs,
+        facts=outcome.facts,
+        next_attempt_at=next_attempt_at,
+        finished_at=now,
+    )
+
+
+def next_attempt(
+    outcome: Outcome, contract: Contract, failures: int, roll: float, now: datetime
+) -> datetime | None:
+    """Return when a failed operation is followed by another; None when only a person or a change helps.
+
+    Args:
+        failures: how many failed in a row, this one included.
+    """
+    if outcome.state is not OperationState.FAILED or not contract.retry_failed:
+        return None
+    return now + retry_delay(failures, roll)
+
+
+def _broken_promises(report: RunReport, contract: Contract) -> tuple[Finding, ...]:
+    found = violations(contract.outputs, dict(report.outputs), "/outputs")
+    if report.facts.get(EXISTS) is not True:
+        found += (Finding("/facts/exists", "not_stated", "must be true after a delivery"),)
+    for name in sorted(sensitive_names(contract.outputs)):
+        value = report.outputs.get(name)
+        if value is not None and not (isinstance(value, str) and value.startswith(SECRET_PREFIX)):
+            found += (Finding(f"/outputs/{name}", "secret_in_clear", "must be a secret reference"),)
+    return found

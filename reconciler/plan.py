@@ -1,0 +1,250 @@
+"""What to do next about one request: a pure function from what is known to one move.
+
+A plan is immutable and says at most one thing to do. The same function serves the pass
+that acts and the preview that a developer asks for, so a preview cannot lie. The order of
+the questions below is the order in which a person would ask them.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from catalog.conditions import Type
+from catalog.contract import Contract, DriftMode, OperationName
+from catalog.digest import Json, JsonObject, digest
+from catalog.fleet import Observation, Presence
+from catalog.request import Request, desired_digest
+from catalog.schema import escape, with_defaults
+from executors.port import ContractRef
+from reconciler.drift import Difference, differences
+from reconciler.operation import Operation, OperationState
+from reconciler.placement import Placed
+
+REPAIRS_THAT_HOLD = 5
+"""So many repairs within the window mean that somebody, or we, undo them again."""
+
+GONE = "Gone"
+
+
+class Move(StrEnum):
+    """What a plan says to do."""
+
+    NOTHING = "nothing"  # all is as it should be
+    WAIT = "wait"  # something must change first; the reason says what
+    OPERATE = "operate"  # hand `operation` to its executor
+    RELEASE = "release"  # the thing was seen gone: take it off the books and out of git
+    FORGET = "forget"  # the books are closed: leave a tombstone
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that a plan depends on.
+
+    Attributes:
+        contract: the revision that the request should be on, with its reference.
+        current: the revision that was delivered; the same when nothing was.
+        observation: this pass's look; None when there was nothing to look at.
+        last: the newest finished operation that was not superseded.
+        was_touched: whether any operation was ever begun.
+        repairs: how many repairs succeeded lately.
+        pending_writes: changes that git does not have yet.
+    """
+
+    request: Request
+    contract: Contract
+    contract_ref: ContractRef
+    current: Contract
+    current_ref: ContractRef
+    placed: Placed
+    observation: Observation | None = None
+    last: Operation | None = None
+    was_touched: bool = False
+    repairs: int = 0
+    pending_writes: int = 0
+    contract_paused: bool = False
+
+    @property
+    def inputs(self) -> dict[str, Json]:
+        """Return the inputs with the contract's defaults filled in."""
+        return with_defaults(self.contract.inputs, self.request.inputs)
+
+    def inputs_for(self, operation: OperationName) -> JsonObject:
+        """Return the inputs that an operation works with: the delivered ones when it mends or takes down."""
+        applied = self.request.applied
+        keeps = operation in (OperationName.DELETE, OperationName.REPAIR)
+        return applied.inputs if keeps and applied is not None else self.inputs
+
+    @property
+    def desired_digest(self) -> str:
+        """Return the digest of what should be delivered."""
+        destination = None if self.placed.destination is None else self.placed.destination.name
+        return desired_digest(self.contract_ref.digest, destination, self.inputs)
+
+    @property
+    def drifted(self) -> tuple[Difference, ...]:
+        """Return what differs between delivered and seen; empty when either is unknown."""
+        applied, seen = self.request.applied, self.observation
+        if applied is None or seen is None or seen.presence is not Presence.PRESENT:
+            return ()
+        return differences(applied.facts, seen.facts, self.current.drift.ignore, seen.observed_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One move, with its reason.
+
+    Attributes:
+        operation: what to do; only with Move.OPERATE.
+        reason: CamelCase, stable.
+        again_at: when waiting ends by itself; None means only a change ends it.
+        changes: what would become different, for people.
+    """
+
+    move: Move
+    reason: str
+    message: str
+    operation: OperationName | None = None
+    again_at: datetime | None = None
+    changes: tuple[Difference, ...] = ()
+
+    def document(self, situation: Situation) -> dict[str, Json]:
+        """Return the plan as policy sees it and as it is stored."""
+        destination = situation.placed.destination
+        ref = situation.contract_ref
+        return {
+            "move": str(self.move),
+            "operation": None if self.operation is None else str(self.operation),
+            "reason": self.reason,
+            "message": self.message,
+            "generation": situation.request.generation,
+            "contract": {"name": ref.name, "version": ref.version, "digest": ref.digest},
+            "destination": None if destination is None else destination.name,
+            "changes": [
+                {"path": each.path, "before": each.applied, "after": each.observed} for each in self.changes
+            ],
+        }
+
+
+def plan(situation: Situation, now: datetime) -> Plan:
+    """Return the next move for a request that has no open operation."""
+    if situation.request.is_deleting:
+        return _teardown(situation, now)
+    return _held(situation) or _waiting(situation, now) or _delivery(situation) or _repair(situation)
+
+
+def plan_digest(document: JsonObject) -> str:
+    """Return the digest that identifies a plan's content."""
+    return digest(document)
+
+
+def _teardown(situation: Situation, now: datetime) -> Plan:
+    seen = situation.observation
+    if not situation.was_touched:
+        return _gone(situation, "nothing was ever delivered")
+    if seen is None or seen.presence is Presence.UNKNOWN:
+        return Plan(Move.WAIT, "ObserveFailed", "cannot see whether it is gone" + _colon(seen))
+    if seen.presence is Presence.ABSENT:
+        return _gone(situation, "it was seen gone")
+    last = situation.last
+    if last is not None and last.name is OperationName.DELETE and _is_waiting(last, now):
+        return Plan(Move.WAIT, last.reason, last.message, again_at=last.next_attempt_at)
+    return Plan(Move.OPERATE, "DeletionRequested", "take it down", OperationName.DELETE)
+
+
+def _gone(situation: Situation, message: str) -> Plan:
+    observed = situation.request.conditions.get(Type.OBSERVED)
+    if observed is None or observed.reason != GONE:
+        return Plan(Move.RELEASE, GONE, message)
+    if situation.pending_writes:
+        return Plan(Move.WAIT, "WritePending", "git still has to learn that it is gone")
+    return Plan(Move.FORGET, GONE, message)
+
+
+def _held(situation: Situation) -> Plan | None:
+    if situation.request.paused:
+        return Plan(Move.WAIT, "Paused", "this request is paused")
+    if situation.contract_paused:
+        return Plan(Move.WAIT, "ContractPaused", f"all requests on {situation.contract.name} are paused")
+    if not situation.placed.is_settled:
+        return Plan(Move.WAIT, "NoDestination", situation.placed.message)
+    return None
+
+
+def _waiting(situation: Situation, now: datetime) -> Plan | None:
+    last = situation.last
+    if last is None or last.state is OperationState.SUCCEEDED:
+        return None
+    if last.desired_digest != situation.desired_digest:
+        return None  # what failed is not wanted any more
+    if _is_waiting(last, now):
+        return Plan(Move.WAIT, last.reason, last.message, again_at=last.next_attempt_at)
+    return None
+
+
+def _delivery(situation: Situation) -> Plan | None:
+    applied = situation.request.applied
+    if applied is None:
+        return Plan(Move.OPERATE, "NotDelivered", "nothing is delivered yet", OperationName.PROVISION)
+    if applied.desired_digest == situation.desired_digest:
+        return None
+    changes = tuple(_changes(situation, applied.contract_version))
+    if situation.observation is not None and situation.observation.presence is Presence.ABSENT:
+        return Plan(
+            Move.OPERATE,
+            "Missing",
+            "it is gone, and another is wanted",
+            OperationName.PROVISION,
+            None,
+            changes,
+        )
+    return Plan(Move.OPERATE, "DesiredChanged", _summary(changes), OperationName.UPDATE, None, changes)
+
+
+def _repair(situation: Situation) -> Plan:
+    seen = situation.observation
+    if seen is None or seen.presence is Presence.UNKNOWN:
+        return Plan(Move.WAIT, "ObserveFailed", "cannot see it at present" + _colon(seen))
+    absent = seen.presence is Presence.ABSENT
+    drifted = situation.drifted
+    if not absent and not drifted:
+        return Plan(Move.NOTHING, "InSync", "what is there is what was delivered")
+    message = (
+        "it is gone"
+        if absent
+        else f"changed outside the platform: {', '.join(each.path for each in drifted[:5])}"
+    )
+    if situation.current.drift.mode is DriftMode.OBSERVE:
+        return Plan(Move.WAIT, "DriftReported", message, changes=drifted)
+    if situation.repairs >= REPAIRS_THAT_HOLD:
+        return Plan(
+            Move.WAIT,
+            "RepairsDoNotHold",
+            f"{message}; repaired {situation.repairs} times within the hour",
+            changes=drifted,
+        )
+    operation = OperationName.PROVISION if absent else OperationName.REPAIR
+    return Plan(Move.OPERATE, "Missing" if absent else "Drifted", message, operation, None, drifted)
+
+
+def _is_waiting(last: Operation, now: datetime) -> bool:
+    return last.next_attempt_at is None or now < last.next_attempt_at
+
+
+def _changes(situation: Situation, applied_version: str) -> Iterator[Difference]:
+    if applied_version != situation.contract_ref.version:
+        yield Difference("/contract/version", applied_version, situation.contract_ref.version)
+    applied = situation.request.applied
+    before: Mapping[str, Json] = {} if applied is None else applied.inputs
+    after = situation.inputs
+    for name in sorted(before.keys() | after.keys()):
+        if before.get(name) != after.get(name):
+            yield Difference(f"/inputs/{escape(name)}", before.get(name), after.get(name))
+
+
+def _summary(changes: tuple[Difference, ...]) -> str:
+    return "what is wanted changed: " + (", ".join(each.path for each in changes[:5]) or "placement")
+
+
+def _colon(seen: Observation | None) -> str:
+    return f": {seen.message}" if seen is not None and seen.message else ""

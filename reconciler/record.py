@@ -1,0 +1,238 @@
+"""What a pass writes down: one method per thing that can come of it, one transaction each.
+
+Every transaction locks the request's row, applies its change to what the row says now, and
+ends by giving the claim back, which fails when another process took the claim over.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from catalog import audit, events, fleet_store, requests
+from catalog.actor import SYSTEM
+from catalog.clock import Clock
+from catalog.conditions import Conditions
+from catalog.contract import Contract, OperationName
+from catalog.db import Database, Tx
+from catalog.digest import Json
+from catalog.fleet import Resource
+from catalog.ids import Mint
+from catalog.request import Applied, Request, phase_of
+from executors.port import RunReport
+from policy import store as decisions
+from policy.decision import Decision
+from reconciler import operations, outbox, render, status, workqueue
+from reconciler.drift import facts_digest
+from reconciler.operation import Operation, OperationState
+from reconciler.outcome import Outcome, finished
+from reconciler.plan import Plan, Situation
+from reconciler.workqueue import Claim
+
+DRIFT_REASONS = ("Drifted", "Missing")
+
+
+@dataclass(slots=True)
+class Turn:
+    """One open transaction of a pass, on the request as it is stored now."""
+
+    tx: Tx
+    request: Request
+    now: datetime
+
+    def save(self, conditions: Conditions, **changes: object) -> None:
+        """Store status, deriving the phase; a new phase is an event."""
+        after = replace(self.request, **changes)  # type: ignore[arg-type]  # field names are the callers'
+        after = replace(after, conditions=conditions, phase=phase_of(after, conditions))
+        if after.phase is not self.request.phase:
+            self.event("PhaseChanged", status.headline(after), reason=str(after.phase))
+        if after != self.request:
+            requests.save_status(self.tx, after)
+        self.request = after
+
+    def is_newer_than(self, situation: Situation) -> bool:
+        """Say whether people changed the request after the situation was read.
+
+        What was decided from it is then dropped: the change has woken the request already.
+        """
+        return self.request.revision != situation.request.revision
+
+    def event(self, kind: str, message: str, *, reason: str = "") -> None:
+        """Append an event about the request."""
+        happening = events.Event(self.request.project, self.request.uid, kind, message, self.now, reason)
+        events.append(self.tx, happening)
+
+    def audit(self, action: str, detail: dict[str, Json]) -> audit.Head:
+        """Append what the platform did by itself to the audit trail."""
+        subject = f"request/{self.request.name}"
+        return audit.append(
+            self.tx,
+            self.request.project,
+            self.now,
+            actor=SYSTEM.subject,
+            action=action,
+            subject=subject,
+            detail={"uid": self.request.uid} | detail,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """Writes what passes find and do."""
+
+    db: Database
+    clock: Clock
+    mint: Mint
+
+    def progress(self, claim: Claim, operation: Operation, report: RunReport, due_at: datetime) -> None:
+        """Record that an operation is still under way."""
+        with self._turn(claim, due_at) as turn:
+            moved = replace(
+                operation,
+                state=OperationState.RUNNING,
+                run_id=report.run_id or operation.run_id,
+                message=(report.message or operation.message)[:1000],
+                next_attempt_at=report.next_attempt_at,
+            )
+            if moved != operation:
+                operations.save(turn.tx, moved)
+            turn.save(status.under_way(turn.request, operation, report, turn.now))
+
+    def outcome(
+        self,
+        claim: Claim,
+        contract: Contract,
+        operation: Operation,
+        outcome: Outcome,
+        next_at: datetime | None,
+    ) -> None:
+        """Record how an operation ended, whatever people changed meanwhile; the next pass follows at once."""
+        with self._turn(claim, self.clock()) as turn:
+            done = finished(operation, outcome, turn.now, next_at)
+            operations.save(turn.tx, done)
+            kind = "OperationSucceeded" if outcome.is_success else "OperationFailed"
+            turn.event(kind, outcome.message, reason=str(operation.name))
+            detail = {"operation": str(operation.name), "key": operation.idempotency_key}
+            head = turn.audit(f"operation.{outcome.state}", detail)
+            if outcome.is_success and operation.name is not OperationName.DELETE:
+                self._delivered(turn, contract, done, head)
+            else:
+                turn.save(status.ended(turn.request, done, turn.now))
+            operations.prune(turn.tx, turn.request.uid, contract.keep_runs)
+
+    def settle(
+        self, claim: Claim, situation: Situation, found: Plan, write_error: str, due_at: datetime
+    ) -> None:
+        """Record that there is nothing to do before the due time, unless something changes."""
+        with self._turn(claim, due_at) as turn:
+            if turn.is_newer_than(situation):
+                return
+            self._seen(turn, situation)
+            turn.save(status.standing(situation, found, write_error, turn.now), **_resolved(situation))
+
+    def refused(
+        self, claim: Claim, situation: Situation, decision: Decision | None, message: str, due_at: datetime
+    ) -> None:
+        """Record that policy did not let a plan pass, or could not be asked."""
+        with self._turn(claim, due_at) as turn:
+            if turn.is_newer_than(situation):
+                return
+            self._seen(turn, situation)
+            reason = "PolicyUnavailable"
+            if decision is not None:
+                reason = "PolicyDenied"
+                decisions.record(turn.tx, decision)
+                turn.audit("plan.denied", {"decision": decision.id})
+            turn.save(status.refused(turn.request, reason, message, turn.now), **_resolved(situation))
+
+    def begin(
+        self, claim: Claim, situation: Situation, found: Plan, operation: Operation, decision: Decision
+    ) -> bool:
+        """Record the intent to operate; return False when the request changed and it must not be done."""
+        with self.db.write() as tx:
+            turn = Turn(tx, requests.locked(tx, claim.request_uid), self.clock())
+            if turn.is_newer_than(situation):
+                workqueue.complete(tx, claim, turn.now)
+                return False
+            self._seen(turn, situation)
+            decisions.record(tx, decision)
+            operations.begin(tx, operation)
+            detail = {
+                "operation": str(operation.name),
+                "key": operation.idempotency_key,
+                "decision": decision.id,
+            }
+            turn.audit("operation.begun", detail)
+            if found.reason in DRIFT_REASONS:
+                turn.event("DriftFound", found.message, reason=found.reason)
+            turn.event("OperationBegun", found.message, reason=str(operation.name))
+            conditions = status.begun(situation, found, turn.now)
+            turn.save(conditions, attempt=operation.attempt, **_resolved(situation))
+            workqueue.hold(tx, claim, turn.now, workqueue.LEASE)
+            return True
+
+    def release(self, claim: Claim, situation: Situation, found: Plan) -> None:
+        """Take a thing that was seen gone off the books and out of git."""
+        with self._turn(claim, self.clock()) as turn:
+            self._seen(turn, situation)
+            fleet_store.record_gone(turn.tx, turn.request.uid, turn.now)
+            head = turn.audit("request.gone", {"generation": turn.request.generation})
+            outbox.put(turn.tx, render.state_removal(turn.request, head), turn.now, self.mint)
+            turn.event("Gone", found.message)
+            turn.save(status.standing(situation, found, "", turn.now))
+
+    def forget(self, claim: Claim, situation: Situation, found: Plan) -> None:
+        """Leave a tombstone; the request's name is free again."""
+        with self.db.write() as tx:
+            turn = Turn(tx, requests.locked(tx, claim.request_uid), self.clock())
+            turn.audit("request.deleted", {"generation": turn.request.generation})
+            turn.save(status.standing(situation, found, "", turn.now), deleted_at=turn.now)
+            workqueue.remove(tx, claim)
+
+    @contextmanager
+    def _turn(self, claim: Claim, due_at: datetime) -> Iterator[Turn]:
+        with self.db.write() as tx:
+            yield Turn(tx, requests.locked(tx, claim.request_uid), self.clock())
+            workqueue.complete(tx, claim, due_at)
+
+    def _seen(self, turn: Turn, situation: Situation) -> None:
+        if situation.observation is not None:
+            fleet_store.record_observation(turn.tx, turn.request.project, situation.observation)
+
+    def _delivered(self, turn: Turn, contract: Contract, done: Operation, head: audit.Head) -> None:
+        applied = Applied(
+            generation=done.generation,
+            contract_version=done.contract_version,
+            contract_digest=done.contract_digest,
+            desired_digest=done.desired_digest,
+            inputs=done.inputs,
+            facts=done.facts,
+            facts_digest=facts_digest(done.facts, contract.drift.ignore, turn.now),
+            at=turn.now,
+        )
+        if done.destination is not None:
+            fleet_store.record_resource(turn.tx, _resource(turn.request, done, turn.now))
+        turn.save(status.ended(turn.request, done, turn.now), applied=applied, outputs=done.outputs)
+        outbox.put(turn.tx, render.state_change(turn.request, head), turn.now, self.mint)
+
+
+def _resolved(situation: Situation) -> dict[str, str | None]:
+    ref, destination = situation.contract_ref, situation.placed.destination
+    return {
+        "contract_version": ref.version,
+        "contract_digest": ref.digest,
+        "destination": None if destination is None else destination.name,
+    }
+
+
+def _resource(request: Request, done: Operation, now: datetime) -> Resource:
+    return Resource(
+        request_uid=request.uid,
+        project=request.project,
+        destination=done.destination or "",
+        kind=request.contract,
+        name=request.name,
+        facts=done.facts,
+        first_seen_at=now,
+        last_seen_at=now,
+    )

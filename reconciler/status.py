@@ -1,0 +1,188 @@
+"""From a situation and its plan to conditions: the only place that states them.
+
+Every condition carries a reason and a sentence. `Ready` follows from the others and is
+true only when each of them is, so that nothing shows ready while its observation, its
+policy check or its writeback fails.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from catalog.conditions import Condition, Conditions, Status, Type, first_unmet, merged
+from catalog.fleet import Presence
+from catalog.request import Request
+from executors.port import RunReport, RunState
+from reconciler.operation import Operation, OperationState
+from reconciler.plan import GONE, Move, Plan, Situation
+
+_TRUE, _FALSE, _UNKNOWN = Status.TRUE, Status.FALSE, Status.UNKNOWN
+
+
+class Statements:
+    """States conditions about one request at one time, so that call sites say only what is new."""
+
+    def __init__(self, request: Request, now: datetime) -> None:
+        self._generation = request.generation
+        self._now = now
+
+    def say(self, type_: Type, status: Status, reason: str, message: str) -> Condition:
+        """Return the condition."""
+        return Condition(type_, status, reason, message, self._now, self._generation)
+
+
+def standing(situation: Situation, plan: Plan, write_error: str, now: datetime) -> dict[Type, Condition]:
+    """Return a request's conditions when no operation is under way."""
+    changes = list(_standing(situation, plan, write_error, Statements(situation.request, now)))
+    return with_ready(situation.request, merged(situation.request.conditions, changes), now)
+
+
+def accepted(request: Request, now: datetime) -> dict[Type, Condition]:
+    """Return a request's conditions just after people changed what is wanted."""
+    message = "accepted; work begins shortly"
+    change = Statements(request, now).say(Type.APPLIED, _UNKNOWN, "Accepted", message)
+    return with_ready(request, merged(request.conditions, [change]), now)
+
+
+def with_ready(request: Request, conditions: Conditions, now: datetime) -> dict[Type, Condition]:
+    """Return the conditions with `Ready` derived from the others."""
+    unmet = first_unmet(conditions)
+    say = Statements(request, now).say
+    if unmet is not None:
+        ready = say(Type.READY, _FALSE, unmet.reason, unmet.message)
+    elif request.is_deleting or request.deleted_at is not None:
+        ready = say(Type.READY, _FALSE, "Deleting", "it is being taken down")
+    elif request.paused:
+        ready = say(Type.READY, _FALSE, "Paused", "this request is paused")
+    elif Type.APPLIED in conditions and Type.IN_SYNC in conditions:
+        ready = say(Type.READY, _TRUE, "Delivered", "delivered, in sync, and in git")
+    else:
+        ready = say(Type.READY, _FALSE, "Accepted", "accepted; work begins shortly")
+    return merged(conditions, [ready])
+
+
+def under_way(
+    request: Request, operation: Operation, report: RunReport, now: datetime
+) -> dict[Type, Condition]:
+    """Return a request's conditions while an operation runs."""
+    reason, message = _progress(operation, report)
+    change = Statements(request, now).say(Type.APPLIED, _UNKNOWN, reason, message)
+    return with_ready(request, merged(request.conditions, [change]), now)
+
+
+def begun(situation: Situation, plan: Plan, now: datetime) -> dict[Type, Condition]:
+    """Return a request's conditions when policy let a plan pass and its operation begins."""
+    statements = Statements(situation.request, now)
+    changes = [
+        *_founded(situation, statements),
+        statements.say(Type.ALLOWED, _TRUE, "PolicyAllowed", "policy allows the plan"),
+        *_observed(situation, plan, statements),
+        statements.say(Type.APPLIED, _UNKNOWN, "Operating", f"{plan.operation}: {plan.message}"),
+    ]
+    return with_ready(situation.request, merged(situation.request.conditions, changes), now)
+
+
+def ended(request: Request, operation: Operation, now: datetime) -> dict[Type, Condition]:
+    """Return a request's conditions when an operation ended."""
+    say = Statements(request, now).say
+    if operation.state is not OperationState.SUCCEEDED:
+        change = say(Type.APPLIED, _FALSE, operation.reason, operation.message)
+    elif request.is_deleting:
+        change = say(Type.APPLIED, _UNKNOWN, "TakenDown", "taken down; a look will confirm it")
+    else:
+        change = say(Type.APPLIED, _TRUE, "Delivered", f"{operation.contract_version} is delivered")
+    return with_ready(request, merged(request.conditions, [change]), now)
+
+
+def refused(request: Request, reason: str, message: str, now: datetime) -> dict[Type, Condition]:
+    """Return a request's conditions when policy does not let a plan pass, or cannot be asked."""
+    status = _UNKNOWN if reason == "PolicyUnavailable" else _FALSE
+    change = Statements(request, now).say(Type.ALLOWED, status, reason, message)
+    return with_ready(request, merged(request.conditions, [change]), now)
+
+
+def headline(request: Request) -> str:
+    """Return the sentence that goes with a request's phase."""
+    ready = request.conditions.get(Type.READY)
+    return str(request.phase) if ready is None else ready.message
+
+
+def _standing(
+    situation: Situation, plan: Plan, write_error: str, statements: Statements
+) -> Iterator[Condition]:
+    say = statements.say
+    yield from _founded(situation, statements)
+    if plan.move is Move.NOTHING:
+        yield say(Type.ALLOWED, _TRUE, "NothingToAllow", "the present state needs no decision")
+    yield from _applied(situation, plan, statements)
+    yield from _observed(situation, plan, statements)
+    yield _written(situation, write_error, statements)
+
+
+def _founded(situation: Situation, statements: Statements) -> Iterator[Condition]:
+    ref, placed = situation.contract_ref, situation.placed
+    yield statements.say(Type.AVAILABLE, _TRUE, "Published", f"{ref.name} {ref.version} is published")
+    if placed.is_needed:
+        status = _TRUE if placed.is_settled else _FALSE
+        reason = "Chosen" if placed.is_settled else "NoDestination"
+        yield statements.say(Type.PLACED, status, reason, placed.message)
+
+
+def _applied(situation: Situation, plan: Plan, statements: Statements) -> Iterator[Condition]:
+    applied, last = situation.request.applied, situation.last
+    failed = last is not None and last.state is not OperationState.SUCCEEDED
+    if last is not None and failed and last.desired_digest == situation.desired_digest:
+        yield statements.say(Type.APPLIED, _FALSE, last.reason, last.message)
+    elif plan.move is Move.OPERATE or applied is None:
+        yield statements.say(Type.APPLIED, _UNKNOWN, plan.reason, plan.message)
+    else:
+        message = f"{applied.contract_version} is delivered (generation {applied.generation})"
+        yield statements.say(Type.APPLIED, _TRUE, "Delivered", message)
+
+
+def _observed(situation: Situation, plan: Plan, statements: Statements) -> Iterator[Condition]:
+    seen = situation.observation
+    if plan.move in (Move.RELEASE, Move.FORGET):
+        yield statements.say(Type.OBSERVED, _TRUE, GONE, plan.message)
+        return
+    if seen is None:
+        return
+    if seen.presence is Presence.UNKNOWN:
+        yield statements.say(Type.OBSERVED, _UNKNOWN, "ObserveFailed", seen.message)
+        return
+    yield statements.say(Type.OBSERVED, _TRUE, "Seen", f"it was seen {seen.presence}")
+    if situation.request.applied is None or situation.request.is_deleting:
+        return
+    drifted = seen.presence is Presence.ABSENT or bool(situation.drifted)
+    if not drifted:
+        yield statements.say(Type.IN_SYNC, _TRUE, "InSync", "what is there is what was delivered")
+    elif plan.reason in ("Drifted", "Missing", "DriftReported", "RepairsDoNotHold"):
+        yield statements.say(Type.IN_SYNC, _FALSE, plan.reason, plan.message)
+    else:
+        yield statements.say(Type.IN_SYNC, _FALSE, "Drifted", "it was changed outside the platform")
+
+
+def _written(situation: Situation, write_error: str, statements: Statements) -> Condition:
+    if not situation.pending_writes:
+        return statements.say(Type.WRITTEN, _TRUE, "Written", "git holds the present state")
+    if write_error:
+        return statements.say(Type.WRITTEN, _FALSE, "WritebackFailed", write_error)
+    return statements.say(Type.WRITTEN, _UNKNOWN, "WritePending", "git is being written")
+
+
+def _progress(operation: Operation, report: RunReport) -> tuple[str, str]:
+    what = f"{operation.name}"
+    step = f" at step {report.step}" if report.step else ""
+    match report.state:
+        case RunState.RETRYING:
+            return (
+                "Retrying",
+                f"{what}{step}: {report.message or 'a step failed'}; tried {report.attempts} times",
+            )
+        case RunState.WAITING:
+            return "Waiting", f"{what}{step} waits: {report.message}"
+        case RunState.COMPENSATING:
+            return "Compensating", f"{what} failed and is being undone: {report.message}"
+        case RunState.UNKNOWN:
+            return "ExecutorSilent", f"the executor does not answer: {report.message}"
+        case _:
+            return "Operating", f"{what} is under way{step}"
