@@ -22,6 +22,9 @@ class Role(StrEnum):
     AUDITOR = "auditor"  # read everything in the project in scope, with its audit trail
 
 
+_READERS = frozenset({Role.DEVELOPER, Role.APPROVER, Role.AUDITOR})
+
+
 @dataclass(frozen=True, slots=True)
 class Grant:
     """A role within a scope: a project, a team (for publishers), or ANY."""
@@ -48,8 +51,7 @@ class Actor:
 
     def may_read(self, project: str) -> bool:
         """Say whether the actor may know what is in a project."""
-        readers = (Role.DEVELOPER, Role.APPROVER, Role.AUDITOR)
-        return self.is_admin or any(self._holds(role, project) for role in readers)
+        return self.is_admin or any(self._holds(role, project) for role in _READERS)
 
     def may_request(self, project: str) -> bool:
         """Say whether the actor may create, change and delete requests in a project."""
@@ -67,7 +69,7 @@ class Actor:
         """Return the projects the actor may read; None stands for all of them."""
         if self.is_admin:
             return None
-        scopes = {grant.scope for grant in self.grants if grant.role is not Role.PUBLISHER}
+        scopes = {grant.scope for grant in self.grants if grant.role in _READERS}
         return None if ANY in scopes else frozenset(scopes)
 
     def _holds(self, role: Role, name: str) -> bool:

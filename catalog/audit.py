@@ -115,6 +115,14 @@ def verify(tx: Tx, project: str) -> Verification:
     return Verification(found, None)
 
 
+def contains(tx: Tx, project: str, kept: Head) -> bool:
+    """Say whether a head that was kept elsewhere is still a part of the chain; a cut tail shows here."""
+    if kept == Head(0, _GENESIS):
+        return True
+    found = page(tx, project, kept.seq - 1, 1)
+    return bool(found) and (found[0].seq, found[0].hash) == (kept.seq, kept.hash)
+
+
 def _entries(tx: Tx, project: str) -> Iterator[Entry]:
     after = 0
     while chunk := page(tx, project, after, 1000):

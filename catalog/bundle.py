@@ -15,6 +15,7 @@ revision for ever.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
@@ -22,11 +23,13 @@ from catalog.contract import Contract, OperationName, parse_contract
 from catalog.digest import JsonObject, digest
 from catalog.documents import read_yaml
 from catalog.errors import Finding, Invalid
+from catalog.storable import storable_text, unstorable
 
 CONTRACT_FILE = "contract.yaml"
 MAX_FILES = 200
 MAX_FILE_BYTES = 256 * 1024
 MAX_BUNDLE_BYTES = 2 * 1024 * 1024
+MAX_PATH = 200
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\Z|\.[A-Za-z0-9_][A-Za-z0-9_.-]{0,98}\Z")
 _REFUSED_SEGMENTS = frozenset({".git", ".hg", ".svn"})
 
@@ -42,7 +45,13 @@ class Bundle:
     def definition(self, name: OperationName) -> JsonObject:
         """Return the parsed definition of an operation."""
         path = self.contract.operation(name).definition
-        return read_yaml(self.files[path], path)
+        return _definition(self.files[path], path)
+
+
+@lru_cache(maxsize=512)
+def _definition(text: str, path: str) -> JsonObject:
+    # Every look at a request needs one, and reading YAML costs more than the rest of a pass.
+    return read_yaml(text, path)
 
 
 def bundle_from_files(files: Mapping[str, str]) -> Bundle:
@@ -84,14 +93,16 @@ def read_files(folder: Path) -> dict[str, str]:
         name = path.relative_to(folder).as_posix()
         if path.is_symlink():
             raise _refused(name, "link", "links are not allowed in a bundle", "copy the file")
-        if path.is_dir() or "__pycache__" in path.parts:
+        if path.is_dir() or "__pycache__" in name.split("/"):
             continue
+        if not path.is_file():
+            raise _refused(name, "not_text", "only plain files are allowed", "remove it")
         if path.stat().st_size > MAX_FILE_BYTES or len(files) >= MAX_FILES:
             raise _refused(
                 name, "bundle_too_large", "at most 200 files of 256 KiB", "remove what is not needed"
             )
         try:
-            files[name] = path.read_text("utf-8")
+            files[name] = path.read_bytes().decode("utf-8")
         except UnicodeDecodeError as error:
             raise _refused(
                 name, "not_text", "only UTF-8 text files are allowed", "remove the file"
@@ -100,20 +111,38 @@ def read_files(folder: Path) -> dict[str, str]:
 
 
 def _file_findings(files: Mapping[str, str]) -> Iterator[Finding]:
-    if len(files) > MAX_FILES or sum(map(len, files.values())) > MAX_BUNDLE_BYTES:
+    if len(files) > MAX_FILES or sum(map(_bytes, files.values())) > MAX_BUNDLE_BYTES:
         yield Finding("", "bundle_too_large", "at most 200 files and 2 MiB", "remove what is not needed")
     lower: set[str] = set()
+    folders = {folder for path in files for folder in _folders(path.lower())}
     for path, content in files.items():
         segments = path.split("/")
-        if not all(_SEGMENT.match(part) and part.lower() not in _REFUSED_SEGMENTS for part in segments):
+        plain = all(_SEGMENT.match(part) and part.lower() not in _REFUSED_SEGMENTS for part in segments)
+        if not plain or len(path) > MAX_PATH:
+            message = "the path is longer than 200 characters or not plain"
             yield Finding(
-                path[:200], "bad_path", "the path is not plain", "use letters, digits, dot, dash, underscore"
+                storable_text(path[:MAX_PATH]),
+                "bad_path",
+                message,
+                "use letters, digits, dot, dash, underscore",
             )
-        if path.lower() in lower:
-            yield Finding(path, "path_collision", "two paths differ only in case", "rename one")
+            continue
+        if path.lower() in lower | folders:
+            message = "two paths differ only in case, or one is the folder of another"
+            yield Finding(path, "path_collision", message, "rename one")
         lower.add(path.lower())
-        if len(content) > MAX_FILE_BYTES or "\x00" in content:
-            yield Finding(path, "bad_file", "the file is larger than 256 KiB or holds NUL", "replace it")
+        if _bytes(content) > MAX_FILE_BYTES or any(unstorable(content)):
+            message = "the file is larger than 256 KiB, or holds NUL or half a character"
+            yield Finding(path, "bad_file", message, "replace it")
+
+
+def _folders(path: str) -> Iterator[str]:
+    parts = path.split("/")
+    return ("/".join(parts[:end]) for end in range(1, len(parts)))
+
+
+def _bytes(content: str) -> int:
+    return len(content.encode("utf-8", "surrogatepass"))
 
 
 def _absent_files(contract: Contract, files: Mapping[str, str]) -> Iterator[Finding]:

@@ -21,6 +21,9 @@ from catalog.errors import Finding, Invalid
 from catalog.ids import ContractName
 from catalog.schema import check_schema, violations
 
+MIN_INTERVAL = timedelta(seconds=1)
+"""Looking again sooner would keep a worker busy with nothing else."""
+
 SCHEMA: JsonObject = json.loads(resources.files("catalog").joinpath("contract.v1.json").read_text("utf-8"))
 
 
@@ -146,6 +149,7 @@ def _beyond_schema(document: JsonObject, path: str) -> Iterator[Finding]:
         pointer = f"{path}#/metadata/version"
         yield Finding(pointer, "invalid_version", "the version is not a semantic version", "write 1.0.0")
     spec = checked["spec"]
+    yield from _timing(spec.get("drift", {}), f"{path}#/spec/drift")
     for part in ("inputs", "outputs"):
         yield from check_schema(spec[part], f"{path}#/spec/{part}")
         if spec[part].get("type") != "object":
@@ -163,6 +167,16 @@ def _beyond_schema(document: JsonObject, path: str) -> Iterator[Finding]:
             if not check_schema(spec["inputs"], "")
             else ()
         )
+
+
+def _timing(drift: dict[str, Any], pointer: str) -> Iterator[Finding]:
+    if duration(drift.get("interval", "10m")) < MIN_INTERVAL:
+        message = "the interval is shorter than a second"
+        yield Finding(f"{pointer}/interval", "interval_too_short", message, "write 10m")
+    for index, rule in enumerate(drift.get("ignore", ())):
+        if rule.get("until", "").startswith("0000"):  # a year to JSON Schema, none to Python
+            message = "there is no year 0"
+            yield Finding(f"{pointer}/ignore/{index}/until", "invalid_date", message, "write 2027-01-01")
 
 
 def _contract(document: dict[str, Any]) -> Contract:

@@ -115,17 +115,20 @@ def newest_version(tx: Tx, name: str) -> str:
     Raises:
         NotFound: `contract_not_found`.
     """
-    parsed = [semver.Version.parse(version) for version in versions(tx, name)]
-    candidates = [version for version in parsed if not version.prerelease] or parsed
+    published = versions(tx, name)
+    candidates = [each for each in published if not semver.Version.parse(each).prerelease] or published
     if not candidates:
         raise _missing(name)
-    return str(max(candidates))
+    return candidates[-1]
 
 
 def versions(tx: Tx, name: str) -> list[str]:
-    """Return the published versions of a contract, lowest first."""
+    """Return the published versions of a contract, lowest first.
+
+    Build metadata counts for nothing in a version's precedence; the text decides between such.
+    """
     rows = tx.execute(sa.select(contracts.c.version).where(contracts.c.name == name))
-    return sorted((row.version for row in rows), key=semver.Version.parse)
+    return sorted((row.version for row in rows), key=_precedence)
 
 
 def page(tx: Tx, after: tuple[str, str], limit: int, *, name: str | None = None) -> list[Listed]:
@@ -159,6 +162,10 @@ def owner_of(tx: Tx, name: str) -> str | None:
     """Return the team that a contract's name belongs to; None when nobody took it."""
     query = sa.select(contract_controls.c.owner).where(contract_controls.c.name == name)
     return tx.execute(query).scalar_one_or_none()
+
+
+def _precedence(version: str) -> tuple[semver.Version, str]:
+    return semver.Version.parse(version), version
 
 
 def _check_owner(tx: Tx, contract: Contract) -> None:

@@ -76,7 +76,9 @@ class Tx:
     def insert_missing(self, table: sa.Table, row: Mapping[str, object]) -> bool:
         """Insert a row unless one with its key is there; return whether it was inserted."""
         insert = postgresql.insert(table) if self.dialect == "postgresql" else sqlite.insert(table)
-        return self.execute(insert.values(**row).on_conflict_do_nothing()).rowcount == 1
+        # SQLAlchemy forgets how many rows an INSERT made unless it is asked to remember.
+        missing = insert.values(**row).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+        return self.execute(missing).rowcount == 1
 
     def ring(self, topic: str) -> None:
         """Note a topic to ring once this transaction has committed."""
@@ -136,7 +138,7 @@ class Database:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except sa.exc.OperationalError as error:
+        except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
             raise Unavailable(
                 "database_unavailable", "The database does not answer.", retry_after_seconds=2
             ) from error
@@ -160,7 +162,10 @@ def _sqlite_engine(url: sa.URL) -> sa.Engine:
 
 
 def _postgres_engine(url: sa.URL, pool_size: int) -> sa.Engine:
-    settings = "-c statement_timeout=30000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=30000"
+    settings = (
+        "-c statement_timeout=30000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=30000"
+        " -c timezone=UTC"
+    )
     return sa.create_engine(
         url,
         pool_size=pool_size,

@@ -6,7 +6,6 @@ no tags, no merge keys, no duplicate keys, no surprises such as `no` meaning fal
 caps on size, depth and count. Everything refused is named with its line.
 """
 
-import math
 import re
 from collections.abc import Iterator
 
@@ -14,36 +13,70 @@ import yaml
 
 from catalog.digest import Json
 from catalog.errors import Finding, Invalid
+from catalog.storable import unstorable
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 24
 MAX_NODES = 20_000
+MAX_DIGITS = 20
 
-_TAGS = {
-    "tag:yaml.org,2002:map",
-    "tag:yaml.org,2002:seq",
-    "tag:yaml.org,2002:str",
-    "tag:yaml.org,2002:int",
-    "tag:yaml.org,2002:float",
-    "tag:yaml.org,2002:bool",
-    "tag:yaml.org,2002:null",
-}
+
+class _NotJson(yaml.MarkedYAMLError):
+    """The document uses a part of YAML that is not read here."""
+
+    def __init__(self, mark: yaml.Mark, code: str, message: str, fix: str) -> None:
+        super().__init__(problem=message, problem_mark=mark)
+        self.code = code
+        self.fix = fix
 
 
 class _JsonSchemaLoader(yaml.SafeLoader):
-    """A loader whose plain scalars resolve as in YAML 1.2's JSON schema, and to nothing else."""
+    """A loader whose plain scalars resolve as in YAML 1.2's JSON schema, and to nothing else.
+
+    It stops at the first node that is too much, instead of composing what is then refused.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._depth = 0
+        self._nodes = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Compose a node, unless it is an alias, has an anchor or a tag, or is one too many."""
+        event = self.peek_event()  # type: ignore[no-untyped-call]  # the stubs leave it untyped
+        if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
+            message = "aliases (&name, *name) are not allowed"
+            raise _NotJson(event.start_mark, "yaml_alias", message, "write the value out")
+        if getattr(event, "tag", None) is not None:
+            message = "tags (!name) and merge keys are not allowed"
+            raise _NotJson(event.start_mark, "yaml_tag", message, "use plain values")
+        self._nodes += 1
+        self._depth += 1
+        if self._depth > MAX_DEPTH or self._nodes > MAX_NODES:
+            message = "the document is too deep or has too many values"
+            raise _NotJson(event.start_mark, "document_too_deep", message, "simplify it")
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        if isinstance(node, yaml.ScalarNode):
+            node.value = _joined(node.value)
+        return node
 
 
 _JsonSchemaLoader.yaml_implicit_resolvers = {}
 for _tag, _pattern, _first in (
     ("bool", r"true|false", "tf"),
     ("null", r"null|~|", ["n", "~", ""]),
-    ("int", r"-?(?:0|[1-9][0-9]{0,17})", "-0123456789"),
+    ("int", r"-?(?:0|[1-9][0-9]*)", "-0123456789"),
     ("float", r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?", "-0123456789"),
 ):
     _JsonSchemaLoader.add_implicit_resolver(
         f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_pattern})\Z"), list(_first)
     )
+
+
+def _joined(text: str) -> str:
+    """Return the text with JSON's escaped surrogate pairs as the one character each stands for."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
 def read_yaml(text: str, path: str) -> dict[str, Json]:
@@ -59,6 +92,9 @@ def read_yaml(text: str, path: str) -> dict[str, Json]:
         raise _refused(path, 1, "document_too_large", "the document is larger than 256 KiB", "split it")
     try:
         node = yaml.compose(text, Loader=_JsonSchemaLoader)
+    except _NotJson as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise _refused(path, line, error.code, str(error.problem), error.fix) from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise _refused(path, line, "yaml_syntax", str(error.problem), "correct the YAML") from error
@@ -66,8 +102,6 @@ def read_yaml(text: str, path: str) -> dict[str, Json]:
         raise _refused(
             path, 1, "yaml_syntax", "the text holds characters that YAML does not allow", "remove them"
         ) from error
-    except RecursionError as error:
-        raise _refused(path, 1, "document_too_deep", "the document nests too deeply", "flatten it") from error
     if not isinstance(node, yaml.MappingNode):
         raise _refused(path, 1, "not_an_object", "the document must be one mapping", "write key: value pairs")
     _check(node, path)
@@ -77,43 +111,22 @@ def read_yaml(text: str, path: str) -> dict[str, Json]:
 
 
 def _check(root: yaml.Node, path: str) -> None:
-    seen: set[int] = set()
-    for count, (node, depth) in enumerate(_walk(root, 0)):
-        line = node.start_mark.line + 1
-        if id(node) in seen:
-            raise _refused(
-                path, line, "yaml_alias", "aliases (&name, *name) are not allowed", "write the value out"
-            )
-        seen.add(id(node))
-        if depth > MAX_DEPTH or count > MAX_NODES:
-            raise _refused(
-                path,
-                line,
-                "document_too_deep",
-                "the document is too deep or has too many values",
-                "simplify it",
-            )
-        if node.tag not in _TAGS:
-            raise _refused(
-                path, line, "yaml_tag", "tags (!name) and merge keys are not allowed", "use plain values"
-            )
+    for node in _walk(root):
         if isinstance(node, yaml.MappingNode):
             _check_keys(node, path)
         if isinstance(node, yaml.ScalarNode):
             _check_scalar(node, path)
 
 
-def _walk(node: yaml.Node, depth: int) -> Iterator[tuple[yaml.Node, int]]:
-    yield node, depth
-    if depth > MAX_DEPTH:
-        return
+def _walk(node: yaml.Node) -> Iterator[yaml.Node]:
+    yield node
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            yield from _walk(key, depth + 1)
-            yield from _walk(value, depth + 1)
+            yield from _walk(key)
+            yield from _walk(value)
     elif isinstance(node, yaml.SequenceNode):
         for child in node.value:
-            yield from _walk(child, depth + 1)
+            yield from _walk(child)
 
 
 def _check_keys(node: yaml.MappingNode, path: str) -> None:
@@ -133,12 +146,10 @@ def _check_keys(node: yaml.MappingNode, path: str) -> None:
 
 def _check_scalar(node: yaml.ScalarNode, path: str) -> None:
     line = node.start_mark.line + 1
-    if "\x00" in node.value or any("\ud800" <= letter <= "\udfff" for letter in node.value):
-        raise _refused(
-            path, line, "bad_character", "NUL and lone surrogates are not allowed", "remove the character"
-        )
-    if node.tag.endswith(":float") and not math.isfinite(float(node.value)):
-        raise _refused(path, line, "number_out_of_range", "the number is too large", "use a smaller number")
+    if node.tag.endswith(":int") and len(node.value) > MAX_DIGITS:
+        raise _refused(path, line, "number_out_of_range", "the number is too large", "put it in quotes")
+    for found in unstorable(_value(node)):
+        raise _refused(path, line, found.code, found.message, found.fix)
 
 
 def _value(node: yaml.Node) -> Json:

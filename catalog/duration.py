@@ -6,7 +6,7 @@ from datetime import timedelta
 from catalog.errors import Finding, Invalid
 
 PATTERN = r"^(?:0|[1-9][0-9]{0,5})(?:ms|s|m|h|d)$"
-_PARTS = re.compile(r"([0-9]+)(ms|s|m|h|d)\Z")
+_PARTS = re.compile(r"(0|[1-9][0-9]{0,5})(ms|s|m|h|d)\Z")
 _UNITS = {
     "ms": timedelta(milliseconds=1),
     "s": timedelta(seconds=1),

@@ -47,7 +47,12 @@ def delete_destination(tx: Tx, name: str) -> None:
 
     Raises:
         Conflict: `destination_in_use`, naming how many requests lie there.
+        NotFound: `destination_not_found`.
     """
+    # Locked before it is counted, so that no request is placed there in between.
+    row = sa.select(destinations.c.name).where(destinations.c.name == name).with_for_update()
+    if tx.execute(row).one_or_none() is None:
+        raise _missing(name)
     held = sa.select(sa.func.count()).where(requests.c.destination == name, requests.c.deleted_at.is_(None))
     users = tx.execute(held).scalar_one()
     if users:
@@ -57,8 +62,7 @@ def delete_destination(tx: Tx, name: str) -> None:
             fix=f"cordon it and delete them first: avow get requests --destination {name}",
         )
     tx.execute(requests.update().where(requests.c.destination == name).values(destination=None))
-    if tx.execute(destinations.delete().where(destinations.c.name == name)).rowcount == 0:
-        raise _missing(name)
+    tx.execute(destinations.delete().where(destinations.c.name == name))
 
 
 def destination(tx: Tx, name: str) -> Destination:

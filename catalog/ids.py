@@ -9,7 +9,7 @@ may end up in paths, URLs and role names, so their alphabet is small.
 import os
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import NewType
 
 from catalog.errors import Finding, Invalid
@@ -24,7 +24,9 @@ DecisionId = NewType("DecisionId", str)
 Mint = Callable[[str], str]
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_NAME = re.compile(r"[a-z](?:[a-z0-9]|-(?=[a-z0-9])){0,61}\Z")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_NAME = re.compile(r"[a-z](?:[a-z0-9]|-(?=[a-z0-9])){0,62}\Z")
 
 
 def mint(prefix: str, now: datetime, entropy: Callable[[int], bytes] = os.urandom) -> str:
@@ -34,7 +36,7 @@ def mint(prefix: str, now: datetime, entropy: Callable[[int], bytes] = os.urando
         prefix: what kind of thing it names, `req` or `run` for instance.
         entropy: yields that many random bytes; tests pass a seeded source.
     """
-    milliseconds = int(now.timestamp() * 1000)
+    milliseconds = (now - _EPOCH) // _MILLISECOND  # a float timestamp falls a millisecond short at times
     number = (milliseconds << 80) | int.from_bytes(entropy(10), "big")
     characters = [_ALPHABET[(number >> shift) & 31] for shift in range(125, -5, -5)]
     return f"{prefix}_{''.join(characters)}"

@@ -9,26 +9,38 @@ Values are judged with JSON Pointers and without echoing what was sent.
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 
 import jsonschema_rs
 
 from catalog.digest import Json, JsonObject, canonical_json
 from catalog.errors import Finding
+from catalog.storable import unstorable
 
 MAX_SCHEMA_BYTES = 64 * 1024
 MAX_SCHEMA_DEPTH = 16
+MAX_REFERENCES = 8
+MAX_EXPANDED = 10_000
+MAX_FINDINGS = 100
 MAX_SHOWN = 200
+_STATED = ("types", "expected_value", "options", "pattern", "limit", "multiple_of", "format")
+"""What an error repeats of the schema; its other fields repeat what was sent, which may be a secret."""
+
+_UNKNOWN = ("additionalProperties", "unevaluatedProperties")
 _REFERENCES = ("$ref", "$dynamicRef")
 _REFUSED_KEYWORDS = ("$id", "$anchor", "$dynamicAnchor", "$dynamicRef", "$recursiveRef")
 
 
 def check_schema(schema: JsonObject, pointer: str) -> tuple[Finding, ...]:
     """Return what makes a schema unfit for a contract; empty when it is fit."""
-    found = tuple(_structure(schema, pointer, 0))
+    found = tuple(_structure(schema, pointer, 0)) or tuple(unstorable(schema, pointer))
     if found:
         return found
     if len(canonical_json(schema)) > MAX_SCHEMA_BYTES:
         return (_finding(pointer, "schema_too_large", "the schema is larger than 64 KiB", "split it"),)
+    if _weight(schema, schema, (), {}) > MAX_EXPANDED:
+        message = "references go in circles or stand for too much"
+        return (_finding(pointer, "schema_too_complex", message, "write the parts out, or fewer of them"),)
     try:
         _build(canonical_json(schema))
     except (jsonschema_rs.ValidationError, ValueError) as error:
@@ -39,9 +51,16 @@ def check_schema(schema: JsonObject, pointer: str) -> tuple[Finding, ...]:
 
 
 def violations(schema: JsonObject, value: Json, pointer: str = "") -> tuple[Finding, ...]:
-    """Return every way in which a value breaks a schema, in document order."""
-    validator = _build(canonical_json(schema))
-    return tuple(_violation(error, schema, pointer) for error in validator.iter_errors(value))
+    """Return the ways in which a value breaks a schema, the first hundred of them.
+
+    A value that cannot be stored at all is judged by that alone.
+    """
+    found = tuple(islice(unstorable(value, pointer), MAX_FINDINGS))
+    if found:
+        return found
+    errors = _build(canonical_json(schema)).iter_errors(value)
+    each = (finding for error in errors for finding in _violation(error, schema, pointer))
+    return tuple(islice(each, MAX_FINDINGS))
 
 
 def with_defaults(schema: JsonObject, value: JsonObject) -> dict[str, Json]:
@@ -103,7 +122,7 @@ def _structure(part: Json, pointer: str, depth: int) -> Iterator[Finding]:
 
 
 def _keyword(name: str, child: Json, pointer: str) -> Iterator[Finding]:
-    if name in _REFERENCES and isinstance(child, str) and not child.startswith("#/"):
+    if name in _REFERENCES and isinstance(child, str) and (not child.startswith("#/") or "%" in child):
         yield _finding(
             pointer,
             "schema_remote_reference",
@@ -116,24 +135,60 @@ def _keyword(name: str, child: Json, pointer: str) -> Iterator[Finding]:
         )
 
 
-def _violation(error: jsonschema_rs.ValidationError, schema: JsonObject, pointer: str) -> Finding:
+def _weight(part: Json, root: JsonObject, trail: tuple[str, ...], known: dict[str, int]) -> int:
+    """Return how many parts a validator visits when it follows every reference.
+
+    A chain of references that is too long, or that ends in itself, weighs too much.
+    """
+    if isinstance(part, Mapping):
+        reference = part.get("$ref")
+        own = 1 + sum(_weight(child, root, trail, known) for child in part.values())
+        return own + (_followed(reference, root, trail, known) if isinstance(reference, str) else 0)
+    if isinstance(part, Sequence) and not isinstance(part, str):
+        return 1 + sum(_weight(child, root, trail, known) for child in part)
+    return 0
+
+
+def _followed(reference: str, root: JsonObject, trail: tuple[str, ...], known: dict[str, int]) -> int:
+    if len(trail) >= MAX_REFERENCES:
+        return MAX_EXPANDED + 1
+    if reference not in known:
+        known[reference] = _weight(_target(root, reference), root, (*trail, reference), known)
+    return known[reference]
+
+
+def _target(root: JsonObject, reference: str) -> Json:
+    part: Json = root
+    for token in reference.split("/")[1:]:
+        name = token.replace("~1", "/").replace("~0", "~")
+        part = part.get(name) if isinstance(part, Mapping) else None
+    return part
+
+
+def _violation(error: jsonschema_rs.ValidationError, schema: JsonObject, pointer: str) -> Iterator[Finding]:
     place = pointer + "".join(f"/{escape(str(part))}" for part in error.instance_path)
     keyword = error.kind.name
-    if keyword == "additionalProperties":
-        return _unknown_field(error, schema, place)
-    if keyword == "required":
+    if keyword in _UNKNOWN:
+        yield from _unknown_fields(error, schema, place)
+    elif keyword == "required":
         missing = str(error.kind.as_dict().get("property", ""))
-        return _finding(f"{place}/{escape(missing)}", "required", "this field is required", "add it")
-    return _finding(place, keyword_code(keyword), _expectation(error, keyword), _suggestion(error, keyword))
+        yield _finding(f"{place}/{escape(missing)}", "required", "this field is required", "add it")
+    else:
+        yield _finding(
+            place, keyword_code(keyword), _expectation(error, keyword), _suggestion(error, keyword)
+        )
 
 
-def _unknown_field(error: jsonschema_rs.ValidationError, schema: JsonObject, place: str) -> Finding:
-    unexpected = [str(name) for name in error.kind.as_dict().get("unexpected", ())]
+def _unknown_fields(
+    error: jsonschema_rs.ValidationError, schema: JsonObject, place: str
+) -> Iterator[Finding]:
     known = _known_fields(schema, error.instance_path)
-    first = unexpected[0] if unexpected else ""
-    close = difflib.get_close_matches(first, known, n=1)
-    fix = f"did you mean {close[0]}?" if close else "remove it; known fields: " + ", ".join(sorted(known))
-    return _finding(f"{place}/{escape(first)}", "unknown_field", "this field is not known here", fix)
+    for name in map(str, error.kind.as_dict().get("unexpected", ())):
+        close = difflib.get_close_matches(name, known, n=1)
+        listed = f"; known fields: {', '.join(sorted(known))}" if known else ""
+        fix = f"did you mean {close[0]}?" if close else f"remove it{listed}"
+        shown = escape(name[:MAX_SHOWN])
+        yield _finding(f"{place}/{shown}", "unknown_field", "this field is not known here", fix)
 
 
 def _known_fields(schema: JsonObject, path: Sequence[str | int]) -> list[str]:
@@ -146,9 +201,9 @@ def _known_fields(schema: JsonObject, path: Sequence[str | int]) -> list[str]:
 
 
 def _expectation(error: jsonschema_rs.ValidationError, keyword: str) -> str:
-    # Only what the schema says is repeated; the value that was sent may be a secret.
-    expected = getattr(error.kind, "value", None)
-    text = canonical_json(expected).decode("utf-8") if expected is not None else ""
+    said = error.kind.as_dict()
+    expected = next((said[name] for name in _STATED if name in said), None)
+    text = "" if expected is None else canonical_json(expected).decode("utf-8")
     return f"must satisfy {keyword}{' ' + text if text and len(text) <= MAX_SHOWN else ''}"
 
 

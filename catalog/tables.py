@@ -149,7 +149,8 @@ audit = sa.Table(
     sa.Column("actor", _SUBJECT, nullable=False),
     sa.Column("action", sa.String(60), nullable=False),
     sa.Column("subject", sa.String(300), nullable=False),
-    sa.Column("detail", JsonColumn, nullable=False),
+    # Kept as the text it was hashed as: JSONB would write 1e16 anew, and the chain would look broken.
+    sa.Column("detail", sa.JSON(none_as_null=True), nullable=False),
     sa.Column("prev_hash", _DIGEST, nullable=False),
     sa.Column("hash", _DIGEST, nullable=False),
 )

@@ -57,7 +57,10 @@ def _compare(path: str, applied: Json, observed: Json) -> Iterator[Difference]:
     if isinstance(applied, Mapping) and isinstance(observed, Mapping):
         for name in sorted(applied.keys() | observed.keys()):
             below = f"{path}/{escape(name)}"
-            yield from _compare(below, applied.get(name, MISSING), observed.get(name, MISSING))
+            if name in applied and name in observed:
+                yield from _compare(below, applied[name], observed[name])
+            else:
+                yield Difference(below, applied.get(name, MISSING), observed.get(name, MISSING))
     elif applied != observed:
         yield Difference(path, applied, observed)
 

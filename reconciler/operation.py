@@ -95,5 +95,5 @@ def retry_delay(failures: int, roll: float) -> timedelta:
     Args:
         roll: a number in [0, 1).
     """
-    ceiling = min(FIRST_RETRY * 2 ** min(failures, 20), LONGEST_RETRY)
+    ceiling = min(FIRST_RETRY * (1 << min(failures, 20)), LONGEST_RETRY)
     return FIRST_RETRY + (ceiling - FIRST_RETRY) * roll

@@ -13,6 +13,9 @@ from reconciler.tables import operations
 
 _OPEN = [str(state) for state in OperationState if state.is_open]
 
+_KEPT = 12
+"""So many are never pruned: retries and repairs are counted from them."""
+
 
 def begin(tx: Tx, operation: Operation) -> None:
     """Record an intent; must be committed before the executor hears of it."""
@@ -44,12 +47,12 @@ def failures_in_a_row(tx: Tx, request_uid: str) -> int:
     """Return how many operations failed since the last one that succeeded."""
     mine = operations.c.request_uid == request_uid
     success = (
-        sa.select(sa.func.max(operations.c.id))
+        sa.select(sa.func.max(operations.c.fence))
         .where(mine, operations.c.state == "succeeded")
         .scalar_subquery()
     )
     failed = operations.c.state.in_(["failed", "stuck"])
-    after = operations.c.id > sa.func.coalesce(success, "")
+    after = operations.c.fence > sa.func.coalesce(success, -1)
     query = sa.select(sa.func.count()).select_from(operations).where(mine, failed, after)
     return int(tx.execute(query).scalar_one())
 
@@ -78,19 +81,17 @@ def page(tx: Tx, request_uid: str, before: str | None, limit: int) -> list[Opera
 
 
 def prune(tx: Tx, request_uid: str, keep: int) -> None:
-    """Remove finished operations beyond the newest `keep`."""
-    kept = _of(request_uid).with_only_columns(operations.c.id).limit(keep)
+    """Remove finished operations beyond the newest `keep`, or beyond those that are still counted."""
+    kept = _of(request_uid).with_only_columns(operations.c.id).limit(max(keep, _KEPT))
     ids = list(tx.execute(kept).scalars())
-    if len(ids) < keep:
-        return
-    old = (operations.c.request_uid == request_uid) & (operations.c.id < min(ids))
+    old = (operations.c.request_uid == request_uid) & operations.c.id.not_in(ids)
     tx.execute(operations.delete().where(old, operations.c.state.not_in(_OPEN)))
 
 
 def _of(request_uid: str) -> sa.Select[Any]:
-    return (
-        sa.select(operations).where(operations.c.request_uid == request_uid).order_by(operations.c.id.desc())
-    )
+    # By fence and not by id: ids carry the clocks of several machines, fences grow in the database.
+    mine = sa.select(operations).where(operations.c.request_uid == request_uid)
+    return mine.order_by(operations.c.fence.desc(), operations.c.id.desc())
 
 
 def _first(tx: Tx, query: sa.Select[Any]) -> Operation | None:

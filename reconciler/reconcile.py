@@ -95,7 +95,7 @@ class Reconciler:
 
     def _operate(self, claim: Claim, loaded: Loaded, situation: Situation, found: Plan) -> None:
         try:
-            decision = self.admission.decide(plan_query(loaded, situation, found))
+            decision = self.admission.decide(plan_query(replace(loaded, situation=situation), found))
         except Unavailable as error:
             self.recorder.refused(claim, situation, None, error.message, self.clock() + POLL)
             return

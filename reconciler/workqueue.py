@@ -1,0 +1,285 @@
+"""The work queue: one row per live request, woken by key and never by event.
+
+A row says when its request is due, in which lane, and who works on it. `due_at` doubles as
+the end of a lease: a dead worker's rows come due again by themselves. Every claim raises the
+row's fence, and whatever is written on behalf of a claim fails once another claim was made.
+Wake-ups during a pass are counted in `seq`, and the row comes due again when the pass ends.
+The statements have one shape on SQLite and PostgreSQL. Times come from the caller.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from catalog.db import Tx, UtcDateTime
+from reconciler.tables import work
+
+TOPIC = "work"
+LEASE = timedelta(seconds=4)
+"""How long a claim lasts without a heartbeat; a dead worker's work waits that long at most."""
+
+FLOOR_SLACK = timedelta(seconds=60)
+_SHARE = 10  # every lane with work gets a tenth of each claim, and at least one place
+
+
+class Lane(IntEnum):
+    """Who is served first; every lane gets a share of each claim, so none starves."""
+
+    TEARDOWN = 0
+    CHANGE = 1  # a person changed what is wanted
+    CALLBACK = 2  # an executor or the git writer has news
+    REPAIR = 3  # drift, and passes that failed
+    RESYNC = 4  # the periodic look
+
+
+class Fenced(Exception):
+    """Another holder has taken over; what was done under the old claim must not be recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to work on one request until the lease ends.
+
+    Attributes:
+        fence: grows with every claim of this request; the highest one is the only valid one.
+        seq: the wake-ups that this claim has seen.
+        attempts: how many passes failed in a row before this one.
+    """
+
+    request_uid: str
+    project: str
+    fence: int
+    seq: int
+    lane: Lane
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    owner: str
+    now: datetime
+    lease: timedelta
+    floors: Mapping[Lane, datetime]
+
+
+def enqueue(tx: Tx, project: str, request_uid: str, lane: Lane, now: datetime) -> None:
+    """Put a new request into the queue, due now."""
+    row = {
+        "request_uid": request_uid,
+        "project": project,
+        "lane": lane,
+        "due_at": now,
+        "seq": 1,
+        "fence": 0,
+        "attempts": 0,
+    }
+    tx.execute(work.insert().values(**row))
+    tx.ring(TOPIC)
+
+
+def wake(tx: Tx, request_uid: str, lane: Lane, now: datetime, delay: timedelta = timedelta(0)) -> None:
+    """Make a request due; one that is being worked on comes due again when that pass ends.
+
+    A request that is gone for good is left alone: wake-ups may arrive late.
+    """
+    tx.execute(_wake(lane, now + delay).where(work.c.request_uid == request_uid))
+    tx.ring(TOPIC)
+
+
+def wake_many(tx: Tx, request_uids: Sequence[str], lane: Lane, now: datetime) -> None:
+    """Make several requests due at once; rows are locked in one order, so wakers cannot deadlock."""
+    if not request_uids:
+        return
+    these = sa.select(work.c.request_uid).where(work.c.request_uid.in_(sorted(set(request_uids))))
+    locked = these.order_by(work.c.request_uid).with_for_update().cte("locked")
+    tx.execute(_wake(lane, now).where(work.c.request_uid.in_(sa.select(locked.c.request_uid))))
+    tx.ring(TOPIC)
+
+
+def claim(
+    tx: Tx,
+    owner: str,
+    now: datetime,
+    lease: timedelta,
+    limit: int,
+    *,
+    floors: Mapping[Lane, datetime] | None = None,
+) -> list[Claim]:
+    """Claim up to `limit` due requests.
+
+    Every lane gets a small share first and the rest goes to the highest lanes, so that neither
+    periodic looks delay people nor a busy day stops the periodic looks. A limit below five
+    leaves the lowest lanes nothing while higher ones have work.
+
+    Args:
+        floors: see `floors`; rows due before it are not looked for.
+    """
+    terms = _Terms(owner, now, lease, floors or {})
+    claimed: list[Claim] = []
+    lanes = list(Lane)
+    for most in (max(1, limit // _SHARE), limit):
+        busy = []
+        for lane in lanes:
+            wanted = min(most, limit - len(claimed))
+            found = _claim_lane(tx, lane, terms, wanted) if wanted else []
+            claimed += found
+            if len(found) == wanted:
+                busy.append(lane)
+        lanes = busy
+    return claimed
+
+
+def hold(tx: Tx, claim: Claim, now: datetime, lease: timedelta) -> None:
+    """Extend a claim.
+
+    Raises:
+        Fenced: another worker has taken over.
+    """
+    if not held(tx, [claim], now, lease):
+        raise _fenced(claim)
+
+
+def held(tx: Tx, claims: Sequence[Claim], now: datetime, lease: timedelta) -> set[str]:
+    """Extend many claims and return the requests whose claims are still valid."""
+    if not claims:
+        return set()
+    mine = sa.tuple_(work.c.request_uid, work.c.fence).in_([(one.request_uid, one.fence) for one in claims])
+    update = work.update().where(mine, work.c.owner.is_not(None)).values(due_at=now + lease)
+    return set(tx.execute(update.returning(work.c.request_uid)).scalars())
+
+
+def complete(
+    tx: Tx, claim: Claim, due_at: datetime, lane: Lane = Lane.RESYNC, *, failed: bool = False
+) -> None:
+    """Give a claim back until `due_at`, or until it was woken for when that happened meanwhile.
+
+    Raises:
+        Fenced: another worker has taken over; the caller's transaction must not commit.
+    """
+    was_woken = work.c.seq > claim.seq
+    update = _mine(work.update(), claim).values(
+        owner=None,
+        woken_at=None,
+        attempts=work.c.attempts + 1 if failed else 0,
+        due_at=sa.case((was_woken, sa.func.coalesce(work.c.woken_at, due_at)), else_=_time(due_at)),
+        lane=sa.case((was_woken, work.c.lane), else_=int(lane)),
+    )
+    if tx.execute(update).rowcount == 0:
+        raise _fenced(claim)
+
+
+def release(tx: Tx, claim: Claim, now: datetime) -> None:
+    """Give a claim back unused, due at once; a fenced one was given back already."""
+    tx.execute(_mine(work.update(), claim).values(owner=None, woken_at=None, due_at=now))
+    tx.ring(TOPIC)
+
+
+def remove(tx: Tx, claim: Claim) -> None:
+    """Take a request that is gone for good out of the queue.
+
+    Raises:
+        Fenced: another worker has taken over.
+    """
+    if tx.execute(_mine(work.delete(), claim)).rowcount == 0:
+        raise _fenced(claim)
+
+
+def next_due(tx: Tx) -> datetime | None:
+    """Return when the next request comes due, or a lease ends; None when the queue is empty."""
+    # One look at the head of each lane; a plain min() would walk the whole index.
+    heads = [
+        sa.select(sa.func.min(work.c.due_at).label("due_at")).where(work.c.lane == lane) for lane in Lane
+    ]
+    found: list[datetime | None] = list(tx.execute(sa.union_all(*heads)).scalars())
+    return min((due_at for due_at in found if due_at is not None), default=None)
+
+
+def floors(tx: Tx, now: datetime) -> dict[Lane, datetime]:
+    """Return a time for each lane before which nothing is due.
+
+    Every claim moves its row's `due_at`, so dead index entries pile up exactly where the next
+    claim starts to look, and PostgreSQL cannot remove them while any old snapshot is open. A
+    claim that begins at the floor skips them. It may be used for a few seconds; a row that
+    slips below it (a skewed clock) is found again with the next floor.
+    """
+    found = {}
+    for lane in Lane:
+        head = tx.execute(sa.select(sa.func.min(work.c.due_at)).where(work.c.lane == lane)).scalar_one()
+        found[lane] = min(now, head or now) - FLOOR_SLACK
+    return found
+
+
+def backlog(tx: Tx, now: datetime) -> dict[Lane, int]:
+    """Return how many requests of each lane wait for a worker."""
+    due = work.c.lane.in_(list(Lane)) & (work.c.due_at <= now)
+    query = sa.select(work.c.lane, sa.func.count().label("waiting")).where(due).group_by(work.c.lane)
+    return dict.fromkeys(Lane, 0) | {Lane(row.lane): row.waiting for row in tx.execute(query)}
+
+
+def spread(tx: Tx, now: datetime, over: timedelta, limit: int = 1000) -> int:
+    """Re-date overdue periodic looks evenly over a time to come, and return how many were.
+
+    Called when a loop starts: after a long standstill every request is overdue at once, and
+    without this all of them would be looked at in the same minute, now and ever after.
+    Call it again while it returns `limit`.
+    """
+    overdue = (work.c.lane == Lane.RESYNC) & (work.c.due_at <= now) & work.c.owner.is_(None)
+    query = sa.select(work.c.request_uid).where(overdue).order_by(work.c.request_uid).limit(limit)
+    uids = list(tx.execute(query.with_for_update(skip_locked=True)).scalars())
+    if uids:
+        update = work.update().where(work.c.request_uid == sa.bindparam("uid"))
+        # The whole microsecond above `now` keeps a row from being overdue, and so found, again.
+        rows = [{"uid": uid, "due": now + timedelta(microseconds=1) + over * share_of(uid)} for uid in uids]
+        tx.execute(update.values(due_at=sa.bindparam("due", type_=UtcDateTime)), rows)
+    return len(uids)
+
+
+def share_of(request_uid: str) -> float:
+    """Return a request's place in [0, 1), always the same one and spread evenly over requests."""
+    mark = hashlib.blake2b(request_uid.encode("utf-8"), digest_size=8).digest()
+    return int.from_bytes(mark, "big") / 2**64
+
+
+def _claim_lane(tx: Tx, lane: Lane, terms: _Terms, limit: int) -> list[Claim]:
+    due = (work.c.lane == lane) & (work.c.due_at <= terms.now)
+    if lane in terms.floors:
+        due &= work.c.due_at >= terms.floors[lane]
+    query = sa.select(work.c.request_uid).where(due).order_by(work.c.due_at).limit(limit)
+    # A common table expression that locks is evaluated once; as a plain subquery the planner
+    # may run it again for every row and claim more than the limit.
+    first = query.with_for_update(skip_locked=True).cte("first").prefix_with("MATERIALIZED")
+    update = work.update().where(work.c.request_uid.in_(sa.select(first.c.request_uid)))
+    ends_at = terms.now + terms.lease
+    update = update.values(due_at=ends_at, owner=terms.owner, fence=work.c.fence + 1, woken_at=None)
+    rows = tx.execute(update.returning(*(work.c[name] for name in Claim.__dataclass_fields__)))
+    return [Claim(**(dict(row) | {"lane": lane})) for row in rows.mappings()]
+
+
+def _wake(lane: Lane, due_at: datetime) -> sa.Update:
+    is_free = work.c.owner.is_(None)
+    sooner = work.c.woken_at.is_(None) | (work.c.woken_at > due_at)
+    return work.update().values(
+        seq=work.c.seq + 1,
+        lane=sa.case((work.c.lane > lane, int(lane)), else_=work.c.lane),
+        due_at=sa.case((is_free & (work.c.due_at > due_at), _time(due_at)), else_=work.c.due_at),
+        woken_at=sa.case((~is_free & sooner, _time(due_at)), else_=work.c.woken_at),
+    )
+
+
+def _mine(statement: Any, claim: Claim) -> Any:
+    # The fence alone would also fit a claim that was given back and not taken by anybody since.
+    is_mine = (work.c.request_uid == claim.request_uid) & (work.c.fence == claim.fence)
+    return statement.where(is_mine, work.c.owner.is_not(None))
+
+
+def _time(at: datetime) -> sa.BindParameter[datetime]:
+    return sa.literal(at, UtcDateTime)
+
+
+def _fenced(claim: Claim) -> Fenced:
+    return Fenced(f"the claim {claim.fence} on {claim.request_uid} is not valid any more")
