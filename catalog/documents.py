@@ -19,6 +19,7 @@ MAX_BYTES = 256 * 1024
 MAX_DEPTH = 24
 MAX_NODES = 20_000
 MAX_DIGITS = 20
+_ODD_BREAK = re.compile("[\x85\u2028\u2029]")
 
 
 class _NotJson(yaml.MarkedYAMLError):
@@ -90,6 +91,11 @@ def read_yaml(text: str, path: str) -> dict[str, Json]:
     """
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise _refused(path, 1, "document_too_large", "the document is larger than 256 KiB", "split it")
+    odd = _ODD_BREAK.search(text)
+    if odd is not None:
+        line = len(re.split("\r\n?|\n", text[: odd.start()]))
+        message = "the text holds a line break that JSON does not take for one"
+        raise _refused(path, line, "yaml_syntax", message, "write it as an escape in a quoted text")
     try:
         node = yaml.compose(text, Loader=_JsonSchemaLoader)
     except _NotJson as error:

@@ -138,7 +138,7 @@ def _keyword(name: str, child: Json, pointer: str) -> Iterator[Finding]:
 def _weight(part: Json, root: JsonObject, trail: tuple[str, ...], known: dict[str, int]) -> int:
     """Return how many parts a validator visits when it follows every reference.
 
-    A chain of references that is too long, or that ends in itself, weighs too much.
+    References that go in circles weigh too much, and so does a long chain of them.
     """
     if isinstance(part, Mapping):
         reference = part.get("$ref")
@@ -194,10 +194,23 @@ def _unknown_fields(
 def _known_fields(schema: JsonObject, path: Sequence[str | int]) -> list[str]:
     part: Json = schema
     for name in path:
-        properties = part.get("properties") if isinstance(part, Mapping) else None
-        part = properties.get(str(name)) if isinstance(properties, Mapping) else None
-    properties = part.get("properties") if isinstance(part, Mapping) else None
-    return list(properties) if isinstance(properties, Mapping) else []
+        here = _meant(part, schema)
+        part = here.get("items") if isinstance(name, int) else _properties(here).get(name)
+    return list(_properties(_meant(part, schema)))
+
+
+def _meant(part: Json, schema: JsonObject) -> JsonObject:
+    """Return the schema that a part stands for: itself, or the definition that it refers to."""
+    target = part.get("$ref") if isinstance(part, Mapping) else None
+    if isinstance(target, str) and target.startswith("#/$defs/"):
+        definitions = schema.get("$defs")
+        part = definitions.get(target.removeprefix("#/$defs/")) if isinstance(definitions, Mapping) else None
+    return part if isinstance(part, Mapping) else {}
+
+
+def _properties(part: JsonObject) -> JsonObject:
+    properties = part.get("properties")
+    return properties if isinstance(properties, Mapping) else {}
 
 
 def _expectation(error: jsonschema_rs.ValidationError, keyword: str) -> str:

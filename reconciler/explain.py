@@ -47,7 +47,7 @@ class Explanation:
     Attributes:
         next_action: a command, or a sentence, that moves it on.
         retry_at: when Avow tries again by itself.
-        differences: what drifted, path by path.
+        differences: what drifted, path by path, while that is what it is about or nothing is done about it.
     """
 
     phase: Phase
@@ -69,6 +69,7 @@ _NEXT: dict[str, tuple[Mover, str]] = {
     "Deleting": (Mover.PLATFORM, "wait: avow wait {name} --for deleted"),
     "Gone": (Mover.PLATFORM, "wait: avow wait {name} --for deleted"),
     "TakenDown": (Mover.PLATFORM, "wait: avow wait {name} --for deleted"),
+    "LookPending": (Mover.PLATFORM, "wait: avow wait {name}"),
     "WritePending": (Mover.PLATFORM, "wait: avow wait {name}"),
     # an executor is at work
     "Operating": (Mover.EXECUTOR, "follow it: avow watch {name}"),
@@ -138,7 +139,7 @@ def explain(
         waiting_on=WaitingOn(mover, ref, owner),
         next_action=action.format(name=request.name, contract=request.contract),
         retry_at=None if held else _retry_at(operation, due_at),
-        differences=differences if standing.type is Type.IN_SYNC else (),
+        differences=differences if standing.type is Type.IN_SYNC or standing.reason == "Paused" else (),
     )
 
 

@@ -8,7 +8,7 @@ works. A push and its record are two steps; between them stands nothing but the 
 in the commit, and that is enough to finish the record later, whoever does it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -65,6 +65,19 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What a look found.
+
+    Attributes:
+        adopted: rows that were in git already and are off the queue now.
+        strange: files that somebody else changed and that are queued to be written again.
+    """
+
+    adopted: int = 0
+    strange: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Wrote:
     """What one push did.
 
@@ -118,8 +131,8 @@ class Mirror:
         """Drop what was seen: the branch may have moved, or our own push may not be on record."""
         self.is_seen = False
 
-    def look(self, held: Lease) -> int:
-        """See where the branch is, and set right what is not as we left it; return how many files.
+    def look(self, held: Lease) -> Seen:
+        """See where the branch is, and set right what is not as we left it.
 
         Raises:
             Fenced: the lease is lost.
@@ -127,19 +140,21 @@ class Mirror:
         """
         tip = self._repository.fetch()
         if self.is_seen and tip == self._tip:
-            return 0
+            return Seen()
         tree = {} if tip is None else dict(self._repository.tree(tip))
         with self._db.read() as tx:
             before = written.standing(tx, self._target.branch, self._target.remote)
             waiting = set(outbox.change_ids(tx, self._target.branch, _CHUNK * 4))
+        adopted = 0
         if tip != before.tip:
-            was_rewritten = self._adopt(held, before.tip, waiting)
-            self._save_tip(held, tip, was_rewritten=was_rewritten)
+            shas, knows = self._logged(before.tip, waiting)
+            adopted = self._adopt(held, shas)
+            self._save_tip(held, tip, was_rewritten=before.tip is not None and not knows)
         if before.error and not waiting:
             self._clear_error(held)
         strange = self._report(held, tip, tree)
         self._tip, self._tree, self.is_seen = tip, tree, True
-        return strange
+        return Seen(adopted, strange)
 
     def write(self, held: Lease, most: int) -> Wrote:
         """Write the next rows with one push of at most `most` commits.
@@ -212,37 +227,37 @@ class Mirror:
         self._tip = tip
         return len(shas)
 
-    def _adopt(self, held: Lease, before: str | None, waiting: set[str]) -> bool:
-        """Record what was pushed and never recorded; return whether the branch lost its history."""
-        if before is None and not waiting:
-            return False
-        shas, knows = self._logged(before, waiting)
+    def _adopt(self, held: Lease, shas: Mapping[str, str]) -> int:
+        """Record changes that were pushed and never recorded; return how many rows that settles."""
+        if not shas:
+            return 0
+        branch = self._target.branch
         with self._db.write() as tx:
             now = self._clock()
             lease.check(tx, held, now)
-            found = outbox.unwritten(tx, self._target.branch, shas)
+            found = outbox.unwritten(tx, branch, shas)
             newest = {row.change.path: row for row in found}
             ends = [_End(row.change, self._content(tx, row), shas[row.change_id]) for row in newest.values()]
             last = {end.change.path: end.sha for end in ends}
             # What git holds of a file settles whatever was queued for it earlier.
-            settled = outbox.up_to(tx, self._target.branch, found)
-            outbox.mark_written(
-                tx, {row.sequence: shas.get(row.change_id, last[row.change.path]) for row in settled}, now
-            )
+            settled = outbox.up_to(tx, branch, found)
+            own = {row.sequence: shas.get(row.change_id, last[row.change.path]) for row in settled}
+            outbox.mark_written(tx, own, now)
             self._keep(tx, ends, now)
             workqueue.wake_many(tx, [end.change.request_uid for end in ends], Lane.CALLBACK, now)
-        return before is not None and not knows
+        return len(own)
 
     def _logged(self, before: str | None, waiting: set[str]) -> tuple[dict[str, str], bool]:
         """Return commits by the waiting change that they carry, and whether `before` is among the latest."""
         most = FIRST_LOG
-        while True:
+        while before is not None or waiting:
             logged = self._repository.log(most)
             found = {trailer(one.message, CHANGE_TRAILER): one.sha for one in reversed(logged)}
             knows = any(one.sha == before for one in logged)
             if knows or len(logged) < most or most >= LONGEST_LOG:
                 return {change: sha for change, sha in found.items() if change in waiting}, knows
             most *= 4
+        return {}, False
 
     def _report(self, held: Lease, tip: str | None, tree: dict[str, str]) -> int:
         """Queue what others changed to be written again, and say so once; return how many files."""

@@ -12,10 +12,13 @@ from catalog.contracts import Revision
 from catalog.digest import Json
 from catalog.errors import PlatformError
 from catalog.fleet import Observation, Presence
+from catalog.ids import RequestUid
 from catalog.schema import with_defaults
+from catalog.storable import unstorable
 from executors.port import Executor, RunReport, RunState
 from reconciler.drift import EXISTS
 from reconciler.orders import order_context, read_order
+from reconciler.outcome import readable
 from reconciler.plan import Situation
 
 ExecutorNamed = Callable[[str], Executor]
@@ -29,21 +32,23 @@ def look(
     applied = request.applied
     inputs = with_defaults(current.contract.inputs, request.inputs) if applied is None else applied.inputs
     context = order_context(request, ref, inputs, situation.placed.destination)
-    definition = current.bundle.definition(OperationName.OBSERVE)
-    order = read_order(key, request, ref, definition, context)
     try:
+        definition = current.bundle.definition(OperationName.OBSERVE)
+        order = read_order(key, request, ref, definition, context)
         executor = executor_named(current.contract.operation(OperationName.OBSERVE).executor)
         report = executor.start(order)
     except PlatformError as error:
         return Observation(request.uid, Presence.UNKNOWN, {}, now, error.message)
-    return _observation(request.uid, report, now)
+    return _observation(request.uid, readable(report), now)
 
 
-def _observation(uid: str, report: RunReport, now: datetime) -> Observation:
+def _observation(uid: RequestUid, report: RunReport, now: datetime) -> Observation:
     if report.state is not RunState.SUCCEEDED:
         return Observation(uid, Presence.UNKNOWN, {}, now, report.message or "the look did not finish")
     exists = report.facts.get(EXISTS)
     if not isinstance(exists, bool):
         return Observation(uid, Presence.UNKNOWN, {}, now, "the observe workflow states no `exists`")
+    if any(unstorable(dict(report.facts))):
+        return Observation(uid, Presence.UNKNOWN, {}, now, "the observe workflow's facts cannot be stored")
     facts: Mapping[str, Json] = report.facts if exists else {}
     return Observation(uid, Presence.PRESENT if exists else Presence.ABSENT, facts, now)

@@ -74,7 +74,7 @@ def supersede(tx: Tx, request_uid: str) -> int:
 
 def page(tx: Tx, request_uid: str, before: str | None, limit: int) -> list[Operation]:
     """Return a request's operations, newest first, before an id."""
-    query = _of(request_uid)
+    query = _of(request_uid).order_by(None).order_by(operations.c.id.desc())
     if before is not None:
         query = query.where(operations.c.id < before)
     return [_operation(row) for row in tx.execute(query.limit(limit)).mappings()]

@@ -13,10 +13,13 @@ from catalog.contract import Contract, OperationName
 from catalog.digest import Json
 from catalog.errors import Finding
 from catalog.schema import sensitive_names, violations
+from catalog.storable import storable_text, unstorable
 from executors.port import RunReport, RunState
 from reconciler.drift import EXISTS
 from reconciler.operation import Operation, OperationState, retry_delay
 
+MESSAGE_LENGTH = 1000
+RUN_ID_LENGTH = 200
 SECRET_PREFIX = "secret://"  # noqa: S105  # the prefix of references, not a secret
 
 
@@ -39,6 +42,16 @@ class Outcome:
     def is_success(self) -> bool:
         """Say whether the operation delivered."""
         return self.state is OperationState.SUCCEEDED
+
+
+def readable(report: RunReport) -> RunReport:
+    """Return the report with its texts for people made fit to store; they quote what others answered."""
+    return replace(
+        report,
+        run_id=storable_text(report.run_id)[:RUN_ID_LENGTH],
+        message=storable_text(report.message)[:MESSAGE_LENGTH],
+        step=storable_text(report.step)[:RUN_ID_LENGTH],
+    )
 
 
 def outcome_of(operation: Operation, report: RunReport, contract: Contract) -> Outcome:
@@ -67,7 +80,7 @@ def finished(
         operation,
         state=outcome.state,
         reason=operation.reason if outcome.is_success else outcome.reason,
-        message=outcome.message[:1000],
+        message=outcome.message[:MESSAGE_LENGTH],
         outputs=outcome.outputs,
         facts=outcome.facts,
         next_attempt_at=next_attempt_at,
@@ -90,6 +103,7 @@ def next_attempt(
 
 def _broken_promises(report: RunReport, contract: Contract) -> tuple[Finding, ...]:
     found = violations(contract.outputs, dict(report.outputs), "/outputs")
+    found += tuple(unstorable(dict(report.facts), "/facts"))
     if report.facts.get(EXISTS) is not True:
         found += (Finding("/facts/exists", "not_stated", "must be true after a delivery"),)
     for name in sorted(sensitive_names(contract.outputs)):

@@ -7,7 +7,7 @@ the questions below is the order in which a person would ask them.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from catalog.conditions import Type
@@ -23,6 +23,9 @@ from reconciler.placement import Placed
 
 REPAIRS_THAT_HOLD = 5
 """So many repairs within the window mean that somebody, or we, undo them again."""
+
+STILL_SEEN = timedelta(minutes=1)
+"""So long a thing that was taken down may still be seen before it is taken down again."""
 
 GONE = "Gone"
 
@@ -80,6 +83,12 @@ class Situation:
         """Return the digest of what should be delivered."""
         destination = None if self.placed.destination is None else self.placed.destination.name
         return desired_digest(self.contract_ref.digest, destination, self.inputs)
+
+    @property
+    def is_delivered(self) -> bool:
+        """Say whether the last delivery was of exactly what is wanted."""
+        applied = self.request.applied
+        return applied is not None and applied.desired_digest == self.desired_digest
 
     @property
     def drifted(self) -> tuple[Difference, ...]:
@@ -146,10 +155,19 @@ def _teardown(situation: Situation, now: datetime) -> Plan:
         return Plan(Move.WAIT, "ObserveFailed", "cannot see whether it is gone" + _colon(seen))
     if seen.presence is Presence.ABSENT:
         return _gone(situation, "it was seen gone")
-    last = situation.last
-    if last is not None and last.name is OperationName.DELETE and _is_waiting(last, now):
-        return Plan(Move.WAIT, last.reason, last.message, again_at=last.next_attempt_at)
-    return Plan(Move.OPERATE, "DeletionRequested", "take it down", OperationName.DELETE)
+    take_down = Plan(Move.OPERATE, "DeletionRequested", "take it down", OperationName.DELETE)
+    return _waiting_for_teardown(situation.last, now) or take_down
+
+
+def _waiting_for_teardown(last: Operation | None, now: datetime) -> Plan | None:
+    if last is None or last.name is not OperationName.DELETE:
+        return None
+    if last.state is not OperationState.SUCCEEDED:
+        return _backing_off(last, now)
+    again_at = (last.finished_at or last.created_at) + STILL_SEEN
+    if again_at <= now:
+        return None
+    return Plan(Move.WAIT, "TakenDown", "taken down, but still seen", again_at=again_at)
 
 
 def _gone(situation: Situation, message: str) -> Plan:
@@ -177,16 +195,14 @@ def _waiting(situation: Situation, now: datetime) -> Plan | None:
         return None
     if last.desired_digest != situation.desired_digest:
         return None  # what failed is not wanted any more
-    if _is_waiting(last, now):
-        return Plan(Move.WAIT, last.reason, last.message, again_at=last.next_attempt_at)
-    return None
+    return _backing_off(last, now)
 
 
 def _delivery(situation: Situation) -> Plan | None:
     applied = situation.request.applied
     if applied is None:
         return Plan(Move.OPERATE, "NotDelivered", "nothing is delivered yet", OperationName.PROVISION)
-    if applied.desired_digest == situation.desired_digest:
+    if situation.is_delivered:
         return None
     changes = tuple(_changes(situation, applied.contract_version))
     if situation.observation is not None and situation.observation.presence is Presence.ABSENT:
@@ -227,8 +243,10 @@ def _repair(situation: Situation) -> Plan:
     return Plan(Move.OPERATE, "Missing" if absent else "Drifted", message, operation, None, drifted)
 
 
-def _is_waiting(last: Operation, now: datetime) -> bool:
-    return last.next_attempt_at is None or now < last.next_attempt_at
+def _backing_off(failed: Operation, now: datetime) -> Plan | None:
+    if failed.next_attempt_at is not None and failed.next_attempt_at <= now:
+        return None
+    return Plan(Move.WAIT, failed.reason, failed.message, again_at=failed.next_attempt_at)
 
 
 def _changes(situation: Situation, applied_version: str) -> Iterator[Difference]:

@@ -1,12 +1,13 @@
 """What would happen: the plan of a request that is not stored, or not stored like this.
 
-It loads what a pass would load and asks the planner that a pass asks; it looks at nothing
-outside the database and writes nothing.
+It loads what a pass would load and asks the planner that a pass asks. It looks at nothing
+outside the database, so the newest look of a pass stands in for one, and it writes nothing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from catalog import fleet_store
 from catalog.contracts import Revision
 from catalog.db import Tx
 from catalog.request import Request
@@ -36,4 +37,5 @@ class Preview:
 def preview(tx: Tx, request: Request, revision: Revision, now: datetime) -> Preview:
     """Return what the first pass over a request like this would do."""
     loaded = proposed(tx, request, revision, now)
-    return Preview(plan(loaded.situation, now), loaded)
+    situation = replace(loaded.situation, observation=fleet_store.observation(tx, request.uid))
+    return Preview(plan(situation, now), replace(loaded, situation=situation))

@@ -12,8 +12,6 @@ leaves a due time. It may die anywhere: what must be atomic is one transaction o
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from policy.admit import Admission
-
 from catalog import contracts, fleet_store, requests
 from catalog.clock import Clock
 from catalog.contract import OperationName
@@ -22,13 +20,14 @@ from catalog.errors import PlatformError, Unavailable
 from catalog.ids import Mint
 from executors.port import RunReport, RunState, WorkOrder
 from executors.retry import Roll
+from policy.admit import Admission
 from policy.decision import Decision
 from reconciler import operations
 from reconciler.asking import plan_query
 from reconciler.observe import ExecutorNamed, look
 from reconciler.operation import Operation, OperationState, idempotency_key
 from reconciler.orders import order_context, write_order
-from reconciler.outcome import next_attempt, outcome_of
+from reconciler.outcome import next_attempt, outcome_of, readable
 from reconciler.plan import Move, Plan, Situation, plan
 from reconciler.record import Recorder
 from reconciler.situation import Loaded, load
@@ -105,7 +104,7 @@ class Reconciler:
             return
         operation = self._intent(claim, situation, found, decision)
         if self.recorder.begin(claim, situation, found, operation, decision):
-            self._hand_over(claim, loaded, operation)
+            self._take(claim, operation, self._started(operation))
 
     def _intent(self, claim: Claim, situation: Situation, found: Plan, decision: Decision) -> Operation:
         request, destination = situation.request, situation.placed.destination
@@ -140,22 +139,19 @@ class Reconciler:
             created_at=self.clock(),
         )
 
-    def _hand_over(self, claim: Claim, loaded: Loaded, operation: Operation) -> None:
+    def _started(self, operation: Operation) -> RunReport:
         try:
-            report = self.executor_named(operation.executor).start(self._order(operation))
+            return self.executor_named(operation.executor).start(self._order(operation))
         except Unavailable as error:
             # It may have been begun; the intent is on record, so the next pass asks after it.
-            report = RunReport(RunState.UNKNOWN, message=error.message)
+            return RunReport(RunState.UNKNOWN, operation.run_id, message=error.message)
         except PlatformError as error:
-            report = RunReport(RunState.FAILED, message=error.message)
-        self._take(claim, operation, report)
+            return RunReport(RunState.FAILED, operation.run_id, message=error.message)
 
     def _follow(self, claim: Claim, loaded: Loaded, operation: Operation) -> None:
         executor = self.executor_named(operation.executor)
         try:
-            report = executor.observe(operation.idempotency_key)
-            if report is None:
-                report = executor.start(self._order(operation))
+            report = executor.observe(operation.idempotency_key) or self._started(operation)
             if loaded.situation.request.is_deleting and operation.name is not OperationName.DELETE:
                 executor.cancel(operation.idempotency_key, "its deletion was requested")
         except Unavailable as error:
@@ -163,7 +159,7 @@ class Reconciler:
         self._take(claim, operation, report)
 
     def _take(self, claim: Claim, operation: Operation, report: RunReport) -> None:
-        now = self.clock()
+        now, report = self.clock(), readable(report)
         if not report.state.is_final:
             self.recorder.progress(claim, operation, report, now + POLL)
             return

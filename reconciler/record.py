@@ -15,7 +15,7 @@ from catalog.clock import Clock
 from catalog.conditions import Conditions
 from catalog.contract import Contract, OperationName
 from catalog.db import Database, Tx
-from catalog.digest import Json
+from catalog.digest import JsonObject
 from catalog.fleet import Resource
 from catalog.ids import Mint
 from catalog.request import Applied, Request, phase_of
@@ -62,7 +62,7 @@ class Turn:
         happening = events.Event(self.request.project, self.request.uid, kind, message, self.now, reason)
         events.append(self.tx, happening)
 
-    def audit(self, action: str, detail: dict[str, Json]) -> audit.Head:
+    def audit(self, action: str, detail: JsonObject) -> audit.Head:
         """Append what the platform did by itself to the audit trail."""
         subject = f"request/{self.request.name}"
         return audit.append(
@@ -72,7 +72,7 @@ class Turn:
             actor=SYSTEM.subject,
             action=action,
             subject=subject,
-            detail={"uid": self.request.uid} | detail,
+            detail={"uid": self.request.uid, **detail},
         )
 
 

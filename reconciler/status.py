@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from catalog.conditions import Condition, Conditions, Status, Type, first_unmet, merged
+from catalog.contract import OperationName
 from catalog.fleet import Presence
 from catalog.request import Request
 from executors.port import RunReport, RunState
@@ -16,6 +17,8 @@ from reconciler.operation import Operation, OperationState
 from reconciler.plan import GONE, Move, Plan, Situation
 
 _TRUE, _FALSE, _UNKNOWN = Status.TRUE, Status.FALSE, Status.UNKNOWN
+_NO_LONGER_THERE = (GONE, "WritePending")
+_PROVEN = frozenset({Type.APPLIED, Type.OBSERVED, Type.IN_SYNC, Type.WRITTEN})
 
 
 class Statements:
@@ -45,6 +48,8 @@ def accepted(request: Request, now: datetime) -> dict[Type, Condition]:
 
 def with_ready(request: Request, conditions: Conditions, now: datetime) -> dict[Type, Condition]:
     """Return the conditions with `Ready` derived from the others."""
+    if request.is_deleting:  # what is taken down is not kept in sync any more
+        conditions = {type_: each for type_, each in conditions.items() if type_ is not Type.IN_SYNC}
     unmet = first_unmet(conditions)
     say = Statements(request, now).say
     if unmet is not None:
@@ -53,7 +58,7 @@ def with_ready(request: Request, conditions: Conditions, now: datetime) -> dict[
         ready = say(Type.READY, _FALSE, "Deleting", "it is being taken down")
     elif request.paused:
         ready = say(Type.READY, _FALSE, "Paused", "this request is paused")
-    elif Type.APPLIED in conditions and Type.IN_SYNC in conditions:
+    elif conditions.keys() >= _PROVEN:
         ready = say(Type.READY, _TRUE, "Delivered", "delivered, in sync, and in git")
     else:
         ready = say(Type.READY, _FALSE, "Accepted", "accepted; work begins shortly")
@@ -82,15 +87,22 @@ def begun(situation: Situation, plan: Plan, now: datetime) -> dict[Type, Conditi
 
 
 def ended(request: Request, operation: Operation, now: datetime) -> dict[Type, Condition]:
-    """Return a request's conditions when an operation ended."""
+    """Return a request's conditions when an operation ended.
+
+    What was seen and what git holds is from before; a delivery is not ready on their word.
+    """
     say = Statements(request, now).say
     if operation.state is not OperationState.SUCCEEDED:
-        change = say(Type.APPLIED, _FALSE, operation.reason, operation.message)
-    elif request.is_deleting:
-        change = say(Type.APPLIED, _UNKNOWN, "TakenDown", "taken down; a look will confirm it")
+        changes = [say(Type.APPLIED, _FALSE, operation.reason, operation.message)]
+    elif operation.name is OperationName.DELETE:
+        changes = [say(Type.APPLIED, _UNKNOWN, "TakenDown", "taken down; a look will confirm it")]
     else:
-        change = say(Type.APPLIED, _TRUE, "Delivered", f"{operation.contract_version} is delivered")
-    return with_ready(request, merged(request.conditions, [change]), now)
+        changes = [
+            say(Type.APPLIED, _TRUE, "Delivered", f"{operation.contract_version} is delivered"),
+            say(Type.OBSERVED, _UNKNOWN, "LookPending", "delivered; a look will confirm it"),
+            say(Type.WRITTEN, _UNKNOWN, "WritePending", "git is being written"),
+        ]
+    return with_ready(request, merged(request.conditions, changes), now)
 
 
 def refused(request: Request, reason: str, message: str, now: datetime) -> dict[Type, Condition]:
@@ -121,18 +133,21 @@ def _standing(
 def _founded(situation: Situation, statements: Statements) -> Iterator[Condition]:
     ref, placed = situation.contract_ref, situation.placed
     yield statements.say(Type.AVAILABLE, _TRUE, "Published", f"{ref.name} {ref.version} is published")
-    if placed.is_needed:
-        status = _TRUE if placed.is_settled else _FALSE
-        reason = "Chosen" if placed.is_settled else "NoDestination"
-        yield statements.say(Type.PLACED, status, reason, placed.message)
+    if placed.is_settled:
+        reason = "Chosen" if placed.is_needed else "NotNeeded"
+        yield statements.say(Type.PLACED, _TRUE, reason, placed.message)
+    else:
+        yield statements.say(Type.PLACED, _FALSE, "NoDestination", placed.message)
 
 
 def _applied(situation: Situation, plan: Plan, statements: Statements) -> Iterator[Condition]:
     applied, last = situation.request.applied, situation.last
     failed = last is not None and last.state is not OperationState.SUCCEEDED
-    if last is not None and failed and last.desired_digest == situation.desired_digest:
+    is_over = plan.move is Move.NOTHING or plan.reason in _NO_LONGER_THERE  # what failed came right
+    is_pending = plan.move is Move.OPERATE or not situation.is_delivered or situation.request.is_deleting
+    if last is not None and failed and not is_over and last.desired_digest == situation.desired_digest:
         yield statements.say(Type.APPLIED, _FALSE, last.reason, last.message)
-    elif plan.move is Move.OPERATE or applied is None:
+    elif applied is None or is_pending:
         yield statements.say(Type.APPLIED, _UNKNOWN, plan.reason, plan.message)
     else:
         message = f"{applied.contract_version} is delivered (generation {applied.generation})"
@@ -141,7 +156,7 @@ def _applied(situation: Situation, plan: Plan, statements: Statements) -> Iterat
 
 def _observed(situation: Situation, plan: Plan, statements: Statements) -> Iterator[Condition]:
     seen = situation.observation
-    if plan.move in (Move.RELEASE, Move.FORGET):
+    if plan.reason in _NO_LONGER_THERE:
         yield statements.say(Type.OBSERVED, _TRUE, GONE, plan.message)
         return
     if seen is None:

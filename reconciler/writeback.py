@@ -216,7 +216,9 @@ class Writer:
     def _work(self, held: Lease) -> Rest:
         repository, mirror = self._open()
         if not mirror.is_seen or self._is_check_due():
-            self.counts["drifted_files"] += mirror.look(held)
+            seen = mirror.look(held)
+            self.counts["adopted"] += seen.adopted
+            self.counts["strange_files"] += seen.strange
             self._checked_at = self._clock()
             self._keep_house(repository)
         wrote = mirror.write(held, self._most)

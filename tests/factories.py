@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from catalog import ids, projects, requests
@@ -116,7 +117,9 @@ def workflow_document(name: str, uses: str) -> dict[str, Any]:
     }
 
 
-def contract_files(document: Mapping[str, Any] | None = None, **files: str) -> dict[str, str]:
+def contract_files(
+    document: Mapping[str, Any] | None = None, files: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """Return a publishable bundle's files; `files` replaces or adds some by path."""
     document = contract_document() if document is None else document
     definitions = {
@@ -124,12 +127,18 @@ def contract_files(document: Mapping[str, Any] | None = None, **files: str) -> d
         for name, part in document["spec"]["operations"].items()
     }
     texts = {path: json.dumps(definition, indent=2) for path, definition in definitions.items()}
-    return {"contract.yaml": json.dumps(document, indent=2), **texts, **files}
+    return {"contract.yaml": json.dumps(document, indent=2), **texts, **(files or {})}
 
 
 def a_bundle(document: Mapping[str, Any] | None = None) -> Bundle:
     """Return a checked bundle."""
-    return bundle_from_files(contract_files(document))
+    return _checked(json.dumps(contract_document() if document is None else document))
+
+
+@lru_cache(maxsize=256)
+def _checked(document: str) -> Bundle:
+    # Bundles are frozen, and reading one takes longer than most tests.
+    return bundle_from_files(contract_files(json.loads(document)))
 
 
 def a_contract(**spec: Any) -> Contract:

@@ -59,7 +59,7 @@ class Lossy:
     """A passage to a real server, and which answers get lost on it."""
 
     url: str
-    loses: Loses = lambda method, path: False  # noqa: E731 - replaced by tests
+    loses: Loses = lambda method, path: False
     authorizations: set[str] = field(default_factory=set)
 
 

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import logging
-import os
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from catalog.errors import Invalid, Unavailable
+from catalog.errors import Denied, Invalid, Unavailable
 from executors.repository import (
     Absent,
     Access,
@@ -289,10 +288,9 @@ def test_a_link_never_looks_like_a_file_of_the_same_content(
 
 
 def test_tidying_keeps_everything_that_was_read_and_pushed(repository: Repository) -> None:
-    for number in range(3):
-        sha = put(repository, {"a": b"%d" % number})
+    shas = [put(repository, {"a": b"%d" % number}) for number in range(3)]
     repository.tidy()
-    assert repository.read(sha, "a") == b"2"
+    assert [repository.read(sha, "a") for sha in shas] == [b"0", b"1", b"2"]
     put(repository, {"a": b"more"})
 
 
@@ -385,6 +383,23 @@ def test_a_redirect_is_not_followed(tmp_path: Path, git_http: GitHost) -> None:
         opened(tmp_path, f"{elsewhere}/x.git").fetch()
 
 
+def test_a_private_address_is_not_connected_to_unless_it_is_listed(tmp_path: Path) -> None:
+    with silent() as port, pytest.raises(Denied) as refused:
+        opened(tmp_path, f"https://127.0.0.1:{port}/x.git", rules=RemoteRules(hosts=())).fetch()
+    assert refused.value.code == "address_refused"
+
+
+def test_git_connects_to_the_address_that_was_judged(tmp_path: Path, git_http: GitHost) -> None:
+    # The name does not exist; that git reaches the host shows that it did not look it up again.
+    git_http.new_repository("x.git")
+    port = git_http.url.rpartition(":")[2]
+    rules = RemoteRules(hosts=("git.avow.invalid",))
+    url = f"http://git.avow.invalid:{port}/x.git"
+    repository = opened(tmp_path, url, rules=rules, resolve=lambda host, port: ("127.0.0.1",))
+    put(repository, {"a": b"1"})
+    assert git(git_http.root / "x.git", "rev-parse", "main") == repository.tip
+
+
 # --- secrets and hardening ------------------------------------------------------------------
 
 
@@ -456,7 +471,7 @@ def test_no_process_of_git_is_left_after_a_thousand_writes(tmp_path: Path, git_h
     git_http.new_repository("x.git")
     rules = RemoteRules(file_roots=(git_http.root,))
     repository = opened(tmp_path, f"file://{git_http.root}/x.git", rules=rules)
-    descriptors = len(os.listdir("/proc/self/fd"))
+    descriptors = open_files()
     for turn in range(10):
         tip = repository.fetch()
         shas = repository.build([commit({f"{turn}/{n}": b"x"}) for n in range(100)], tip)
@@ -464,12 +479,15 @@ def test_no_process_of_git_is_left_after_a_thousand_writes(tmp_path: Path, git_h
         repository.read(shas[-1], f"{turn}/1")
     assert len(repository.log(2000)) == 1000
     assert git_children() == []
-    assert len(os.listdir("/proc/self/fd")) <= descriptors
-    with pytest.raises(ChildProcessError):  # not even a dead one waits to be fetched
-        os.waitpid(-1, os.WNOHANG)
+    assert open_files() <= descriptors
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def git_children() -> list[str]:
+    """Name the programs of git among our descendants, the dead that nobody fetched included."""
     return [child.name() for child in psutil.Process().children(recursive=True) if "git" in child.name()]
 
 

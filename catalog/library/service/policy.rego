@@ -6,7 +6,7 @@ import rego.v1
 deny contains {
 	"id": "experiment-in-production",
 	"msg": "an experimental service does not run in production",
-	"path": "/inputs/tier",
+	"path": "/tier",
 	"remediation": "set tier to internal or critical, or ask for environment dev",
 } if {
 	input.request.environment == "prod"

@@ -1,12 +1,15 @@
 """Executors and step kinds are found by name and loaded when they are asked for."""
 
+import tomllib
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from catalog.errors import Conflict, NotFound, Unavailable
 from executors.registry import Registry, plugs
+from executors.steps import SHIPPED
 
 GROUP = "avow.step_kinds"
 
@@ -72,20 +75,25 @@ def test_an_entry_point_cannot_take_the_place_of_what_ships() -> None:
         plugs(
             GROUP,
             "step kind",
-            {"git.commit": "executors.steps.git:CommitFiles"},
+            {"git.commit": "executors.steps.git.files:CommitFiles"},
             [plug("git.commit", "evil:Commit")],
         )
 
 
 def test_what_ships_may_also_be_an_entry_point_of_our_own_distribution() -> None:
-    shipped = {"git.commit": "executors.steps.git:CommitFiles"}
-    found = [plug("git.commit", "executors.steps.git:CommitFiles")]
+    shipped = {"git.commit": "executors.steps.git.files:CommitFiles"}
+    found = [plug("git.commit", "executors.steps.git.files:CommitFiles")]
     assert list(plugs(GROUP, "step kind", shipped, found)) == ["git.commit"]
 
 
 def test_a_given_thing_and_a_plug_cannot_share_a_name() -> None:
     with pytest.raises(Conflict):
         registry(plug("a.list", "builtins:list"), given={"a.list": 1})
+
+
+def test_what_ships_is_declared_as_entry_points_of_our_distribution() -> None:
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
+    assert project["entry-points"][GROUP] == SHIPPED
 
 
 def test_installed_entry_points_are_found_by_default() -> None:

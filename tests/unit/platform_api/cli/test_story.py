@@ -2,104 +2,128 @@
 
 from typing import Any
 
-from platform_api.cli.story import Mark, Story
+import pytest
+
+from platform_api.cli.story import Line, Mark, RunStory, is_of_a_run, told
+from tests.unit.platform_api.cli.documents import entry, event, failure
 
 
-def event(kind: str, second: float = 0, message: str = "", reason: str = "", **detail: Any) -> dict[str, Any]:
-    return {
-        "kind": kind,
-        "at": f"2026-11-21T12:00:{second:06.3f}+00:00",
-        "message": message,
-        "reason": reason,
-        "detail": detail,
-    }
-
-
-def told(*events: dict[str, Any]) -> list[tuple[Mark, str]]:
-    story = Story()
-    return [(line.mark, line.text) for each in events for line in story.tell(each)]
+def story_of(*entries: dict[str, Any]) -> list[tuple[Mark, str]]:
+    story = RunStory()
+    return [(line.mark, line.text) for each in entries for line in story.tell(each)]
 
 
 def test_a_finished_step_says_how_long_it_took() -> None:
-    assert told(event("StepStarted", 1, step="push"), event("StepSucceeded", 1.4, step="push")) == [
-        (Mark.OK, "push                               0.4s")
-    ]
+    assert story_of(
+        entry(1, "Accepted"),
+        entry(2, "AttemptStarted", 1, step="push", attempt=1),
+        entry(3, "AttemptSucceeded", 1.4, step="push"),
+    ) == [(Mark.OK, "push                            0.4s")]
 
 
 def test_a_retry_is_told_as_it_happens_and_once_more_when_it_helped() -> None:
-    lines = told(
-        event("StepStarted", 1, step="push"),
-        event(
-            "StepRetrying",
-            1.5,
-            step="push",
-            failure="connection refused",
-            attempts=5,
-            retry_at="2026-11-21T12:00:02.700+00:00",
-        ),
-        event("StepSucceeded", 3.1, step="push", attempts=5),
-    )
-    assert lines == [
-        (Mark.AGAIN, "push                     try 1/5   connection refused; again in 1.2s"),
-        (Mark.OK, "push                     try 2/5   2.1s    before: connection refused"),
+    again = "2026-11-21T12:00:02.700+00:00"
+    assert story_of(
+        entry(1, "AttemptStarted", 1, step="push", attempt=1),
+        entry(2, "AttemptFailed", 1.5, step="push", failure=failure("connection refused"), retry_at=again),
+        entry(3, "AttemptStarted", 2.7, step="push", attempt=2),
+        entry(4, "AttemptSucceeded", 3.1, step="push"),
+    ) == [
+        (Mark.AGAIN, "push                     try 1  connection refused; again in 1.2s"),
+        (Mark.OK, "push                     try 2  2.1s   before: connection refused"),
     ]
 
 
-def test_a_retry_without_details_is_told_in_the_servers_words() -> None:
-    assert told(event("StepRetrying", message="push failed and is tried again: refused")) == [
-        (Mark.AGAIN, "push failed and is tried again: refused")
+def test_an_unknown_outcome_is_told_as_such() -> None:
+    look = "2026-11-21T12:00:02.000+00:00"
+    assert story_of(
+        entry(1, "AttemptStarted", 1, step="push", attempt=1),
+        entry(2, "AttemptUncertain", 1, step="push", failure=failure("timed out"), look_at=look),
+    ) == [
+        (
+            Mark.AGAIN,
+            "push                     try 1  timed out; not known whether it took effect; looked up in 1.0s",
+        )
     ]
 
 
 def test_a_failure_and_its_undoing_are_told() -> None:
-    assert told(
-        event("StepFailed", message="push failed: no route"),
-        event("CompensationStarted", message="undoing: push failed"),
-        event("StepCompensated", message="repository was undone"),
-        event("RunFailed", message="the run failed and was undone"),
+    assert story_of(
+        entry(1, "AttemptStarted", 1, step="push", attempt=1),
+        entry(2, "AttemptFailed", 1, step="push", failure=failure("no route"), retry_at=None),
+        entry(3, "CompensationStarted", 1, ends="failed", step="push", message="push failed: no route"),
+        entry(4, "AttemptStarted", 1, step="repository", side="undo", attempt=1),
+        entry(5, "AttemptSucceeded", 1.2, step="repository", side="undo"),
+        entry(6, "Ended", 1.2, state="failed"),
     ) == [
-        (Mark.BAD, "push failed: no route"),
-        (Mark.UNDONE, "undoing: push failed"),
-        (Mark.UNDONE, "repository was undone"),
-        (Mark.BAD, "the run failed and was undone"),
+        (Mark.BAD, "push                     try 1  no route"),
+        (Mark.UNDONE, "undoing what was done: push failed: no route"),
+        (Mark.UNDONE, "undo repository                 0.2s"),
     ]
 
 
-def test_an_operation_is_named() -> None:
-    begun = event("OperationBegun", message="nothing is delivered yet", reason="provision")
-    assert told(begun) == [(Mark.NOTE, "provision: nothing is delivered yet")]
-
-
-def test_what_is_unknown_is_told_in_the_servers_words() -> None:
-    assert told(event("MoonRose", message="it rose\x1b[0m")) == [(Mark.NOTE, "it rose")]
-    assert told({"kind": "MoonRose"}) == [(Mark.NOTE, "MoonRose")]
-
-
-def test_what_the_answer_will_say_is_not_told_twice() -> None:
-    assert (
-        told(event("PhaseChanged", message="ready"), event("RunSucceeded", message="the run succeeded")) == []
-    )
+def test_an_entry_is_told_once() -> None:
+    done = entry(2, "AttemptSucceeded", 1.4, step="push")
+    assert len(story_of(done, done)) == 1
 
 
 def test_the_present_is_the_step_under_way() -> None:
-    story = Story()
-    seen = []
+    story, seen = RunStory(), []
     for each in (
-        event("StepStarted", step="push"),
-        event("StepRetrying", step="push"),
-        event("StepSucceeded", step="push"),
+        entry(1, "AttemptStarted", 1, step="push", attempt=1),
+        entry(2, "AttemptFailed", 1, step="push", failure=failure("x"), retry_at="2026-11-21T12:00:02Z"),
+        entry(3, "AttemptStarted", 2, step="push", attempt=2),
+        entry(4, "AttemptSucceeded", 2, step="push"),
     ):
         list(story.tell(each))
         seen.append(story.present)
-    assert seen == ["push", "push waits for try 2", ""]
+    assert seen == ["push", "push  waits for try 2", "push  try 2", ""]
 
 
-def test_events_of_an_odd_shape_do_no_harm() -> None:
-    story = Story()
-    for odd in (
+def test_the_end_of_a_run_is_known() -> None:
+    story = RunStory()
+    list(story.tell(entry(1, "Ended", state="succeeded")))
+    assert story.is_over
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
         {},
-        {"kind": None},
-        {"kind": "StepSucceeded", "detail": 7, "at": 3},
-        {"kind": "StepStarted", "at": "x"},
-    ):
-        list(story.tell(odd))
+        {"seq": "1"},
+        {"seq": 1, "type": "AttemptFailed", "body": None},
+        {"seq": 1, "type": "AttemptSucceeded", "body": {"at": 7, "step": None}},
+        {"seq": 1, "type": "MoonRose", "body": {}},
+    ],
+    ids=["empty", "seq", "body", "at", "type"],
+)
+def test_an_entry_of_an_odd_shape_does_no_harm(odd: dict[str, Any]) -> None:
+    story_of(odd)
+
+
+def test_an_operation_is_named() -> None:
+    begun = event(1, "OperationBegun", "nothing is delivered yet", reason="provision")
+    assert list(told(begun)) == [Line(Mark.NOTE, "provision: nothing is delivered yet")]
+
+
+def test_what_is_unknown_is_told_in_the_servers_words_and_cannot_steer_the_terminal() -> None:
+    assert list(told(event(1, "MoonRose", "it rose\x1b[0m\r"))) == [Line(Mark.NOTE, "it rose")]
+    assert list(told({"kind": "MoonRose"})) == [Line(Mark.NOTE, "MoonRose")]
+
+
+def test_what_the_answer_will_say_is_not_told_twice() -> None:
+    assert list(told(event(1, "PhaseChanged", "ready"))) == []
+
+
+def test_a_step_without_a_journal_is_told_in_the_servers_words() -> None:
+    assert list(told(event(1, "StepRetrying", "push failed and is tried again: refused"))) == [
+        Line(Mark.AGAIN, "push failed and is tried again: refused")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_it"),
+    [("StepStarted", True), ("RunFailed", True), ("CompensationStarted", True), ("DriftFound", False)],
+)
+def test_events_of_a_run_are_known(kind: str, *, is_it: bool) -> None:
+    assert is_of_a_run(event(1, kind)) is is_it

@@ -1,0 +1,165 @@
+"""The command `avow`: finds the command, loads its module and no other, turns failures into exit codes.
+
+Started by the installed script and by `python -m platform_api.cli.main`. Command modules
+are named in a table and loaded with importlib when one of their commands is called: the
+help needs none of them, a client command loads no server, and `serve` is reached this way
+only (the import law knows no other road to it).
+"""
+
+import importlib
+import os
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from platform_api.cli.failure import Failure
+from platform_api.cli.session import (
+    DEFAULT_PROJECT,
+    DEFAULT_URL,
+    Format,
+    Given,
+    NoColor,
+    NoInput,
+    Output,
+    Project,
+    Term,
+    Token,
+    TokenFile,
+    Url,
+    options_after,
+)
+
+# heading -> command -> (module, what it does)
+COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
+    "Ask": {
+        "plan": ("ask", "Show what a request would do, and do nothing."),
+        "request": ("ask", "Ask for a capability."),
+        "apply": ("apply", "Make what files declare so."),
+        "delete": ("steer", "Give something back; what was delivered is torn down."),
+    },
+    "Look": {
+        "get": ("look", "List things of a kind, or show one."),
+        "status": ("look", "Show where a request stands."),
+        "why": ("look", "Say why it is not ready, whose move it is and what to do."),
+        "watch": ("watch", "Follow a request until it is ready."),
+        "wait": ("watch", "Wait until a request is ready, or deleted."),
+    },
+    "Steer": {
+        "reconcile": ("steer", "Look at a request now instead of at its next turn."),
+        "pause": ("steer", "Hold a request: nothing is done to it."),
+        "resume": ("steer", "Let a held request go on."),
+        "cancel": ("steer", "Stop a run and undo what it did."),
+    },
+    "Administer": {
+        "publish": ("publish", "Publish contracts from their folders."),
+        "token": ("tokens", "Make, list and revoke access tokens."),
+        "audit": ("audit", "Check that nobody changed the audit trail."),
+        "doctor": ("doctor", "Check the server, and say what is off and how to turn it on."),
+        "version": ("version", "Show the version of this command and of the server."),
+    },
+    "Serve": {
+        "up": ("serve", "Run everything in one process."),
+        "api": ("serve", "Run the API alone."),
+        "worker": ("serve", "Run a worker that takes its work from a broker."),
+        "reconciler": ("serve", "Run the reconciler alone."),
+    },
+}
+MODULES = {name: place for part in COMMANDS.values() for name, (place, _) in part.items()}
+
+
+class Commands(TyperGroup):
+    """Knows every command's name and summary, and loads a command when it is called."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for part in COMMANDS.values():
+            self.commands.update({name: TyperCommand(name, help=text) for name, (_, text) in part.items()})
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Return the command that was called, with what follows its name."""
+        name, known, rest = super().resolve_command(ctx, args)
+        return name, known and load(str(name)), rest
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands under their headings."""
+        for heading, part in COMMANDS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(f"{name:<12}", summary) for name, (_, summary) in part.items()])
+
+
+app = typer.Typer(cls=Commands, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True)
+
+
+@app.callback(epilog="Options may also follow the command. Help on one: avow COMMAND --help")
+def avow(
+    context: typer.Context,
+    *,
+    url: Url = DEFAULT_URL,
+    token: Token = "",
+    token_file: TokenFile = "",
+    project: Project = DEFAULT_PROJECT,
+    output: Output = Format.TABLE,
+    no_input: NoInput = False,
+    no_color: NoColor = "",
+    term: Term = "",
+) -> None:
+    """Ask for capabilities, and see every request kept true."""
+    context.obj = Given(
+        url=url,
+        token=token,
+        token_file=token_file,
+        project=project,
+        output=output,
+        no_input=no_input,
+        no_color=no_color,
+        term=term,
+        began_at=context.obj,
+    )
+
+
+def load(name: str) -> Any:
+    """Return a command, ready to be called, from the one module that holds it."""
+    module = importlib.import_module(f"platform_api.cli.{MODULES[name]}")
+    command = typer.main.get_group(module.app).commands[name]
+    _take_shared_options(command)
+    return command
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code."""
+    began_at = time.monotonic()
+    try:
+        typer.main.get_command(app).main(args=list(arguments), prog_name="avow", obj=began_at)
+    except Failure as failure:
+        sys.stderr.write("".join(f"{line}\n" for line in failure.lines()))
+        return int(failure.code)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    return 0
+
+
+def main() -> None:
+    """Run the command line of this program."""
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has left (`| head`). Without this, Python complains about it while it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
+
+
+def _take_shared_options(command: Any) -> None:
+    if isinstance(command, TyperGroup):
+        for nested in command.commands.values():
+            _take_shared_options(nested)
+    else:
+        command.params.extend(options_after())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""What lies under a request: its runs, events and decisions, and why it is where it is."""
+
+from dataclasses import replace
+from typing import Any
+
+from fastapi import APIRouter
+
+from catalog import events, fleet_store
+from catalog.db import Tx
+from catalog.events import Cursor
+from catalog.request import Request
+from executors import runs
+from platform_api import lookups
+from platform_api.decision_views import DecisionView
+from platform_api.doors import READER, List, Parts, PathName, refusals
+from platform_api.paging import Page
+from platform_api.parts import Platform
+from platform_api.routes.requests import find_request
+from platform_api.run_views import EventView, RunView
+from platform_api.wire import At, Maybe, View
+from policy import store as decisions
+from reconciler import operations
+from reconciler.drift import Difference
+from reconciler.explain import Explanation, explain
+from reconciler.situation import load
+
+router = APIRouter(
+    prefix="/v1/projects/{project}/requests/{name}",
+    tags=["requests"],
+    dependencies=[READER],
+    responses=refusals(404, 410),
+)
+
+
+class DifferenceView(View):
+    """One path at which what is there differs from what was delivered."""
+
+    path: str
+    delivered: Any = None
+    seen: Any = None
+
+    @classmethod
+    def of(cls, difference: Difference) -> "DifferenceView":
+        """Return the view of a difference."""
+        return cls(path=difference.path, delivered=difference.applied, seen=difference.observed)
+
+
+class WaitingOnView(View):
+    """Whose move it is."""
+
+    kind: str
+    ref: Maybe[str] = None
+    owner: Maybe[str] = None
+
+
+class WhyView(View):
+    """Why a request is where it is: what, since when, whose move it is, what to do."""
+
+    name: str
+    phase: str
+    reason: str
+    message: str
+    since: At
+    waiting_on: WaitingOnView
+    next_action: str
+    retry_at: Maybe[At] = None
+    differences: list[DifferenceView]
+
+    @classmethod
+    def of(cls, name: str, found: Explanation) -> "WhyView":
+        """Return the view of an explanation."""
+        waiting = found.waiting_on
+        return cls(
+            name=name,
+            phase=str(found.phase),
+            reason=found.reason,
+            message=found.message,
+            since=found.since,
+            waiting_on=WaitingOnView(
+                kind=str(waiting.kind), ref=waiting.ref or None, owner=waiting.owner or None
+            ),
+            next_action=found.next_action,
+            retry_at=found.retry_at,
+            differences=[DifferenceView.of(each) for each in found.differences],
+        )
+
+
+@router.get("/runs", operation_id="listRequestRuns")
+def list_request_runs(platform: Parts, project: PathName, name: PathName, window: List) -> Page[RunView]:
+    """List what was executed for a request, newest first."""
+    request = find_request(platform, project, name)
+    before = str(window.after[0]) if window.after else None
+    with platform.db.read() as tx:
+        rows = runs.by_request(tx, project, request.uid, window.limit, before)
+    return window.page(rows, RunView.of, lambda row: [row.id])
+
+
+@router.get("/events", operation_id="listRequestEvents")
+def list_request_events(platform: Parts, project: PathName, name: PathName, window: List) -> Page[EventView]:
+    """List what happened to a request, oldest first."""
+    request = find_request(platform, project, name)
+    cursor = Cursor(int(window.after[0]), int(window.after[1])) if window.after else Cursor()
+    with platform.db.read() as tx:
+        rows = events.after(tx, cursor, window.limit, projects=[project], request_uid=request.uid)
+    return window.page(rows, EventView.of, lambda row: [row.cursor.xid, row.cursor.id])
+
+
+@router.get("/decisions", operation_id="listRequestDecisions")
+def list_request_decisions(
+    platform: Parts, project: PathName, name: PathName, window: List
+) -> Page[DecisionView]:
+    """List what policy said about a request, newest first."""
+    request = find_request(platform, project, name)
+    before = str(window.after[0]) if window.after else None
+    with platform.db.read() as tx:
+        rows = decisions.page(tx, project, window.limit, before=before, subject=request.uid)
+    return window.page(rows, DecisionView.of, lambda row: [row.id])
+
+
+@router.get("/why", operation_id="explainRequest")
+def explain_request(platform: Parts, project: PathName, name: PathName) -> WhyView:
+    """Say why a request is where it is, whose move it is, and what to do."""
+    request = find_request(platform, project, name)
+    return WhyView.of(name, explanation_of(platform, request))
+
+
+def explanation_of(platform: Platform, request: Request) -> Explanation:
+    """Return why a request is where it is."""
+    with platform.db.read() as tx:
+        loaded = load(tx, request.uid, platform.clock())
+        return explain(
+            loaded.situation.request,
+            loaded.target.owner,
+            operations.newest(tx, request.uid),
+            lookups.due_at(tx, request.uid),
+            differences_of(platform, tx, request),
+        )
+
+
+def differences_of(platform: Platform, tx: Tx, request: Request) -> tuple[Difference, ...]:
+    """Return what differed when the request's thing was looked at last."""
+    situation = load(tx, request.uid, platform.clock()).situation
+    return replace(situation, observation=fleet_store.observation(tx, request.uid)).drifted

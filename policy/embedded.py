@@ -1,0 +1,256 @@
+"""The policy engine without a server: Rego evaluated in a few worker processes of our own.
+
+Wiring makes one and hands it to `Admission`. Each of its threads owns one worker process,
+started when the first question comes (or in the background by `prepare`), told to load a
+program the first time it needs it, and replaced when it dies, misses a deadline or has
+answered its share. What a crash costs is one question; a policy that crashes workers
+again and again rests for a while, so that it cannot wear out everybody else's.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from catalog.digest import Json, JsonObject
+from catalog.errors import Finding
+from policy.answer import read_answer, strict_json, unavailable
+from policy.breaker import Breaker
+from policy.bundle import bundle_of
+from policy.embedded_process import WorkerLostError, WorkerProcess
+from policy.engine import EngineState, Module, PolicyBundle, RawSets
+from policy.link import Linker, Program, Text, link
+from policy.lint import check_module
+
+T = TypeVar("T")
+
+NAME = "embedded"
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedLimits:
+    """The engine's knobs.
+
+    Attributes:
+        workers: processes at most; each takes about 30 MB.
+        start_seconds: how long a process may take to come up, on a busy machine.
+        load_seconds: how long a program may take to compile; its first caller may give up earlier.
+        questions_per_worker: after so many a process is replaced, whatever it may have leaked.
+        crashes_in_a_row: from then on a policy rests.
+    """
+
+    workers: int = 2
+    start_seconds: float = 20.0
+    load_seconds: float = 5.0
+    questions_per_worker: int = 20_000
+    crashes_in_a_row: int = 3
+    rest_seconds: float = 20.0
+
+
+class EmbeddedEngine:
+    """Evaluates Rego in worker processes; safe for several threads."""
+
+    def __init__(
+        self, limits: EmbeddedLimits | None = None, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._limits = limits = limits or EmbeddedLimits()
+        self._monotonic = monotonic
+        self._linker = Linker()
+        self._breaker = Breaker(limits.crashes_in_a_row, limits.rest_seconds, monotonic)
+        self._threads = ThreadPoolExecutor(limits.workers, thread_name_prefix="policy")
+        self._own = threading.local()
+        self._processes: set[WorkerProcess] = set()
+        self._lock = threading.Lock()
+        self._is_closed = False
+        self._version = ""
+        self._trouble = ""
+
+    def identity(self) -> str:
+        """Return the engine's name and version."""
+        return f"{NAME} {self._version}".strip()
+
+    def state(self) -> EngineState:
+        """Return whether it can answer now; before the first question that is assumed."""
+        with self._lock:
+            is_ready = not self._is_closed and not self._trouble
+            return EngineState(NAME, self._version, is_ready, "closed" if self._is_closed else self._trouble)
+
+    def prepare(self, bundle: PolicyBundle) -> None:
+        """Start a worker and compile a bundle in the background, so that the first question is quick."""
+        program = self._linker.program(bundle)
+        self._submit(lambda: self._load(self._process(), program))
+
+    def check(self, modules: Sequence[Module], settings: JsonObject | None = None) -> tuple[Finding, ...]:
+        """Return what the linter and, when it finds nothing, the engine's compiler have to say.
+
+        Raises:
+            Unavailable: `policy_unavailable`, when no worker can be started.
+        """
+        found = tuple(finding for module in modules for finding in check_module(module, settings or {}))
+        return found or self._compiler_findings(link(bundle_of(modules, settings or {})))
+
+    def evaluate(
+        self, bundle: PolicyBundle, document: JsonObject, timeout_seconds: float
+    ) -> Mapping[str, RawSets]:
+        """Return the raw sets of every policy in the bundle, by policy name.
+
+        Raises:
+            Unavailable: `policy_unavailable`, for every way of not having a well-formed answer.
+        """
+        program = self._linker.program(bundle)
+        text = _term(document)
+        if not self._breaker.admits(program.revision):
+            raise unavailable("this policy has ended its evaluation too often and rests")
+        deadline = self._monotonic() + timeout_seconds
+        future = self._submit(lambda: self._evaluate(program, text, deadline, timeout_seconds))
+        try:
+            answer = future.result(timeout=timeout_seconds)
+        except (TimeoutError, CancelledError) as error:
+            future.cancel()
+            raise unavailable("there was no answer in time") from error
+        return read_answer(answer, program)
+
+    def close(self) -> None:
+        """End the threads and their processes; questions under way get no answer."""
+        with self._lock:
+            self._is_closed = True
+            processes = tuple(self._processes)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for process in processes:
+            process.interrupt()
+        self._threads.shutdown(wait=True)
+        for process in processes:
+            process.kill()
+
+    def _submit(self, work: Callable[[], T]) -> Future[T]:
+        try:
+            return self._threads.submit(work)
+        except RuntimeError as error:
+            raise unavailable("the engine is closed") from error
+
+    def _evaluate(self, program: Program, text: str, deadline: float, seconds: float) -> Json:
+        # Whoever waited too long for a free worker has gone. Whoever has begun gets the whole
+        # time, or a queue would make workers be killed for questions that they just received.
+        process = self._process()
+        question: JsonObject = {"ask": "evaluate", "revision": program.revision, "input": text}
+        self._hold_on(deadline)
+        answer = self._asked(process, program, question, seconds)
+        if answer.get("is_missing"):
+            self._load(process, program)
+            self._hold_on(deadline)
+            answer = self._asked(process, program, question, seconds)
+        self._breaker.succeeded(program.revision)
+        return _expression(answer)
+
+    def _hold_on(self, deadline: float) -> None:
+        if self._monotonic() >= deadline:
+            raise unavailable("there was no answer in time")
+
+    def _load(self, process: WorkerProcess, program: Program) -> None:
+        texts: list[Json] = [[text.name, text.source] for text in program.texts]
+        question: JsonObject = {
+            "ask": "load",
+            "revision": program.revision,
+            "texts": texts,
+            "entry": _entry(program),
+        }
+        loaded = self._asked(process, program, question, self._limits.load_seconds)
+        if not loaded.get("ok"):
+            raise unavailable(f"the policies do not compile: {loaded.get('error')}")
+
+    def _asked(
+        self, process: WorkerProcess, program: Program, question: JsonObject, seconds: float
+    ) -> JsonObject:
+        try:
+            return process.ask(question, seconds)
+        except WorkerLostError as error:
+            self._breaker.failed(program.revision)
+            raise unavailable(str(error)) from error
+
+    def _process(self) -> WorkerProcess:
+        process: WorkerProcess | None = getattr(self._own, "process", None)
+        if process is not None and process.is_alive and process.questions < self._limits.questions_per_worker:
+            return process
+        if process is not None:
+            process.kill()
+        self._own.process = fresh = self._start(replaced=process)
+        return fresh
+
+    def _start(self, replaced: WorkerProcess | None = None) -> WorkerProcess:
+        try:
+            process = WorkerProcess(self._limits.start_seconds, self._monotonic)
+        except WorkerLostError as error:
+            with self._lock:
+                self._trouble = str(error)
+            raise unavailable(str(error)) from error
+        with self._lock:
+            self._processes -= {replaced}
+            self._processes.add(process)
+            self._version, self._trouble = process.version, ""
+            is_late = self._is_closed
+        if is_late:
+            process.kill()
+            raise unavailable("the engine is closed")
+        return process
+
+    def _compiler_findings(self, program: Program) -> tuple[Finding, ...]:
+        texts: list[Json] = [[text.name, text.source] for text in program.texts]
+        # A process of its own: what a stranger publishes must not cost anybody's decision.
+        process = self._start()
+        try:
+            question: JsonObject = {"ask": "check", "texts": texts, "entry": _entry(program)}
+            answer = process.ask(question, self._limits.load_seconds)
+        except WorkerLostError:
+            message = "the policy ends the engine that compiles it"
+            return (Finding("", "policy_ends_engine", message, "simplify it"),)
+        finally:
+            process.kill()
+            with self._lock:
+                self._processes.discard(process)
+        findings = answer.get("findings")
+        parts = findings if isinstance(findings, list) else []
+        return tuple(_finding(part, program.texts) for part in parts)
+
+
+def _term(document: JsonObject) -> str:
+    # Not escaped beyond need: the engine would take an escape for the characters it consists of.
+    try:
+        text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+        text.encode("utf-8")
+    except ValueError as error:
+        raise unavailable("the input is no JSON text") from error
+    return text
+
+
+def _entry(program: Program) -> str:
+    return f"{program.package.replace('.', '/')}/{program.rule}"
+
+
+def _expression(answer: JsonObject) -> Json:
+    if not answer.get("ok"):
+        raise unavailable(f"evaluation failed: {answer.get('error')}")
+    try:
+        output = strict_json(str(answer.get("text")))
+    except ValueError as error:
+        raise unavailable("the answer is no JSON") from error
+    # Nothing beside it: some built-ins of the engine forget to escape a quote, and an input could
+    # then close this object early and have the rest read as something else.
+    expressions = output.get("expressions") if isinstance(output, dict) and len(output) == 1 else None
+    if not isinstance(expressions, list) or len(expressions) != 1:
+        raise unavailable("the answer is undefined")
+    value: Json = expressions[0]
+    return value
+
+
+def _finding(part: Json, texts: Sequence[Text]) -> Finding:
+    if not isinstance(part, Mapping):
+        raise unavailable("the worker spoke nonsense")
+    text = next((text for text in texts if text.name == part.get("name")), texts[0])
+    offset = part.get("offset")
+    line = text.source.encode("utf-8")[: offset if isinstance(offset, int) else 0].count(b"\n") + 1
+    return Finding(
+        f"{text.path}:{line}", "policy_does_not_compile", str(part.get("text")), "correct the policy"
+    )

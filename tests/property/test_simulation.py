@@ -1,0 +1,239 @@
+"""Thousands of small worlds in which everything goes wrong; the promises hold in each.
+
+SIMULATION_SCHEDULES=100000 pytest tests/property/test_simulation.py   more of them
+SIMULATION_BASE=7000000 ...                                           other ones
+SIMULATION_SEED=4711 ...                                              that one alone
+"""
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from catalog.errors import Internal
+from executors.claims import ClaimedRun, Page, Written
+from executors.port import RunState
+from executors.workflow import act
+from executors.workflow import decide as core
+from executors.workflow.events import (
+    AttemptFailed,
+    AttemptLost,
+    AttemptSucceeded,
+    Event,
+    Failure,
+    FailureKind,
+    Side,
+    decode,
+)
+from executors.workflow.exchange import Moment
+from executors.workflow.journal import run_of
+from executors.workflow.memory import MemoryJournal, StoredRun, _MemoryBook
+from executors.workflow.state import Run
+from executors.workflow.view import report_of
+from tests.property.simulation import Entry, Simulation
+
+SCHEDULES = int(os.environ.get("SIMULATION_SCHEDULES", "3000"))
+BASE = int(os.environ.get("SIMULATION_BASE", "0"))
+ONE = os.environ.get("SIMULATION_SEED")
+SEEDS = [int(ONE)] if ONE else range(BASE, BASE + SCHEDULES)
+PARTS = 1 if ONE else 10
+
+
+def complaints(simulation: Simulation) -> Iterator[str]:
+    """Yield every promise that a played-out schedule breaks."""
+    for run_id, stored in simulation.journal.runs.items():
+        if not stored.is_over:
+            yield f"{run_id} was lost: it has not ended"
+            continue
+        run = run_of(stored.entries)  # raises on a gap and on an impossible story: P3
+        if stored.report != report_of(run, run_id):
+            yield f"P3 {run_id}: the row is not what the journal folds to"
+        if simulation.final.get(run_id, (stored.report.state, len(stored.entries))) != (
+            stored.report.state,
+            len(stored.entries),
+        ):
+            yield f"P6 {run_id}: something changed after the end"
+        effects = [entry for entry in simulation.ledger.effects if entry.run_id == run_id]
+        yield from _effect_complaints(effects, simulation, run_id)
+        yield from _undo_complaints(effects, run, stored, simulation.undoable(run_id))
+
+
+def _effect_complaints(effects: list[Entry], simulation: Simulation, run_id: str) -> Iterator[str]:
+    keys = [entry.key for entry in effects]
+    if len(keys) != len(set(keys)):
+        yield f"P2 {run_id}: an effect happened twice under its key"
+    used = {
+        (entry.name, entry.is_undo, entry.key) for entry in simulation.ledger.calls if entry.run_id == run_id
+    }
+    if len(used) != len({(name, is_undo) for name, is_undo, _ in used}):
+        yield f"P2 {run_id}: a step was called under two keys"
+
+
+def _undo_complaints(effects: list[Entry], run: Run, stored: StoredRun, undoable: set[str]) -> Iterator[str]:
+    done = [entry.name for entry in effects if not entry.is_undo]
+    undone = [entry.name for entry in effects if entry.is_undo]
+    state = stored.report.state
+    if state is RunState.SUCCEEDED and (undone or done != list(dict.fromkeys(done))):
+        yield f"P5 {stored.claim.id}: it succeeded, and something was undone or done twice"
+    if state in (RunState.FAILED, RunState.CANCELLED):
+        uncertain = {
+            step for (step, side), p in run.progress.items() if side is Side.DO and _is_uncertain(p.failure)
+        }
+        if missing := set(done) & undoable - set(undone):
+            yield f"P5 {stored.claim.id}: {missing} was done and not undone"
+        if extra := set(undone) - set(done) - uncertain:
+            yield f"P5 {stored.claim.id}: {extra} was undone and never done"
+    if undone != [step for step in reversed(_completed(stored)) if step in undone]:
+        yield f"P5 {stored.claim.id}: undone in the wrong order: {undone}"
+    first_undo = next((place for place, entry in enumerate(effects) if entry.is_undo), len(effects))
+    if any(not entry.is_undo for entry in effects[first_undo:]):
+        yield f"P5 {stored.claim.id}: something was done after the first undo"
+
+
+def _is_uncertain(failure: object) -> bool:
+    return getattr(failure, "kind", None) is FailureKind.POISON
+
+
+def _completed(stored: StoredRun) -> list[str]:
+    """Return the steps in the order in which the journal says they came to an end."""
+    ends = [
+        event
+        for event in (decode(entry.type, entry.body) for entry in stored.entries)
+        if isinstance(event, AttemptSucceeded | AttemptFailed) and event.side is Side.DO
+    ]
+    return list(dict.fromkeys(event.step for event in reversed(ends)))[::-1]
+
+
+def play(seed: int) -> list[str]:
+    """Play one schedule and return what it breaks."""
+    simulation = Simulation(seed)
+    simulation.run()
+    return list(complaints(simulation))
+
+
+@pytest.fixture(autouse=True)
+def _quiet(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL)
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_no_schedule_breaks_a_promise(part: int) -> None:
+    for seed in SEEDS[part::PARTS]:
+        try:
+            broken = play(seed)
+        except Exception as error:  # noqa: BLE001  # the seed is what a reader needs, whatever happened
+            raise AssertionError(f"SIMULATION_SEED={seed} replays this") from error
+        assert not broken, f"SIMULATION_SEED={seed} replays this: {broken}"
+
+
+def test_a_seed_replays_its_schedule_exactly() -> None:
+    first, second = Simulation(4711), Simulation(4711)
+    first.run()
+    second.run()
+    assert first.history == second.history
+    assert first.journal.runs == second.journal.runs
+
+
+def test_the_schedules_meet_every_fault_and_every_end() -> None:
+    met: Counter[str] = Counter()
+    for seed in range(200):
+        simulation = Simulation(seed)
+        simulation.run()
+        met.update(simulation.history)
+        met.update(run.report.state.value for run in simulation.journal.runs.values())
+    faults = {"crash", "freeze", "worker gone", "message lost", "message doubled", "lost", "answer lost"}
+    answers = {
+        "transient",
+        "permanent",
+        "unknown with effect",
+        "unknown without effect",
+        "hostile",
+        "cannot tell",
+    }
+    assert faults | answers | {"succeeded", "failed", "cancelled", "stuck"} <= met.keys()
+
+
+def _forgets_the_fence(patch: pytest.MonkeyPatch) -> None:
+    honest = _MemoryBook.save
+
+    def save(book: _MemoryBook, held: ClaimedRun, page: Page, events: Sequence[Event]) -> Written:
+        return honest(book, replace(held, fence=book.runs[held.id].claim.fence), page, events)
+
+    patch.setattr(_MemoryBook, "save", save)
+
+
+def _takes_lost_for_not_happened(patch: pytest.MonkeyPatch) -> None:
+    def lost(run: Run, moment: Moment) -> Iterator[Event]:
+        for name, side in run.in_flight():
+            yield AttemptLost(moment.now, name, side)
+            again = Failure(FailureKind.TRANSIENT, "lost", "lost")
+            yield AttemptFailed(moment.now, name, side, again, moment.now)
+
+    patch.setattr(core, "_lost", lost)
+
+
+def _takes_unknown_for_not_happened(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(core, "_cannot_tell", core._again_or_never)
+
+
+def _undoes_forward(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(core, "reversed", list, raising=False)
+
+
+def _forgets_what_may_have_happened(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(FailureKind, "may_have_happened", property(lambda kind: kind is FailureKind.UNKNOWN))
+
+
+def _drops_mail_on_the_way_out(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(MemoryJournal, "post", lambda *_: None)
+    patch.setattr(Simulation, "_sweep", lambda _: None)
+
+
+def _changes_keys_with_the_fence(patch: pytest.MonkeyPatch) -> None:
+    honest = act.step_key
+    patch.setattr(act, "step_key", lambda held, name, side: honest(held, f"{name}{held.fence}", side))
+
+
+def _goes_on_after_the_end(patch: pytest.MonkeyPatch) -> None:
+    honest = _MemoryBook.claim
+
+    def claim(book: _MemoryBook, run_id: str | None, *times: Any) -> ClaimedRun | None:
+        for run in book.runs.values():
+            if run.is_over:
+                run.report = replace(run.report, state=RunState.RUNNING)
+        return honest(book, run_id, *times)
+
+    patch.setattr(_MemoryBook, "claim", claim)
+
+
+@pytest.mark.parametrize(
+    ("plant", "promise"),
+    [
+        (_forgets_the_fence, ""),
+        (_takes_lost_for_not_happened, "P2"),
+        (_takes_unknown_for_not_happened, "P2"),
+        (_undoes_forward, "P5"),
+        (_forgets_what_may_have_happened, "P5"),
+        (_drops_mail_on_the_way_out, "lost"),
+        (_changes_keys_with_the_fence, "P2"),
+        (_goes_on_after_the_end, "P3"),
+    ],
+    ids=lambda value: value.__name__.strip("_") if callable(value) else "",
+)
+def test_a_planted_fault_is_found(
+    plant: Callable[[pytest.MonkeyPatch], None], promise: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch)
+    found: list[str] = []
+    for seed in range(400):
+        try:
+            found += play(seed)
+        except Internal as error:
+            found.append(error.message)
+        if any(promise in complaint for complaint in found):
+            return
+    pytest.fail(f"400 schedules did not find it; they found {found[:5]}")

@@ -1,0 +1,124 @@
+"""An independent witness: an HTTP server that counts effects and shares no code with Avow.
+
+It writes every call down before it acts on it, and knows for each idempotency key how often
+an effect was really made. A key that comes again is answered without a second effect, as a
+well-behaved target does. Tests may close its gate (503), and may hand it something to do
+right after an effect and before the answer: kill the caller, for instance.
+"""
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call as it arrived."""
+
+    method: str
+    path: str
+    key: str
+    fence: int
+
+
+@dataclass
+class Ledger:
+    """What the witness saw."""
+
+    calls: list[Call] = field(default_factory=list)
+    effects: Counter[str] = field(default_factory=Counter)
+    entries: set[str] = field(default_factory=set)
+    is_open: bool = True
+    after_effect: Callable[[Call], None] = lambda call: None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    url: str = ""
+
+    def made(self, method: str) -> list[Call]:
+        """Return the calls of one method."""
+        with self.lock:
+            return [call for call in self.calls if call.method == method]
+
+    def twice(self) -> dict[str, int]:
+        """Return the keys under which more than one effect was made."""
+        with self.lock:
+            return {key: count for key, count in self.effects.items() if count > 1}
+
+    def parts_of(self, request_uid: str) -> list[str]:
+        """Return which parts exist for a request."""
+        prefix = f"/requests/{request_uid}/"
+        with self.lock:
+            return sorted(path.removeprefix(prefix) for path in self.entries if path.startswith(prefix))
+
+    def act(self, call: Call) -> int:
+        """Write the call down, make its effect unless its key had one, and return the status."""
+        with self.lock:
+            self.calls.append(call)
+            if not self.is_open:
+                return 503
+            was_there = call.path in self.entries
+            if call.method == "DELETE" and not was_there:
+                return 404
+            if call.key not in self.effects:
+                self.effects[call.key] += 1
+                (self.entries.add if call.method == "PUT" else self.entries.discard)(call.path)
+        self.after_effect(call)
+        return 204 if call.method == "DELETE" else 200
+
+
+@contextmanager
+def ledger() -> Iterator[Ledger]:
+    """Run the witness on a free loopback port."""
+    seen = Ledger()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self._answer(seen.act(self._call("PUT")))
+
+        def do_DELETE(self) -> None:
+            self._answer(seen.act(self._call("DELETE")))
+
+        def do_GET(self) -> None:
+            uid = self.path.removeprefix("/requests/")
+            if "/" in uid:
+                self._answer(200 if self.path in seen.entries else 404)
+                return
+            parts = seen.parts_of(uid)
+            self._answer(200, {"exists": bool(parts), "parts": parts})
+
+        def _call(self, method: str) -> Call:
+            key = self.headers.get("Idempotency-Key", "")
+            return Call(method, self.path, key, int(self.headers.get("X-Fencing-Token", "0")))
+
+        def _answer(self, status: int, body: object | None = None) -> None:
+            content = b"" if status == 204 else json.dumps(body or {}).encode()
+            self.send_response(status)
+            if status != 204:
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
+            """Stay silent; the calls are the log."""
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, request: object, client_address: object) -> None:
+            """Stay silent when a caller was killed; that is what tests do."""
+
+    server = Server(("127.0.0.1", 0), Handler)
+    seen.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

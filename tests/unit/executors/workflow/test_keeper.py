@@ -1,0 +1,88 @@
+"""Leases are renewed while calls are under way, and not for calls that hang."""
+
+from datetime import timedelta
+
+import pytest
+
+from executors.workflow.keeper import GRACE_SECONDS, Keeper
+from executors.workflow.memory import MemoryJournal
+from tests.engine import EPOCH, VirtualClock, accept, document, order, step
+from tests.services.polling import eventually
+
+LEASE_SECONDS = 10.0
+
+
+class Site:
+    def __init__(self, lease_seconds: float = LEASE_SECONDS) -> None:
+        self.clock = VirtualClock()
+        self.journal = MemoryJournal()
+        self.hung: list[str] = []
+        self.keeper = Keeper(self.journal, self.clock, "me", lease_seconds, self.hung.append)
+        for name in ("run_1", "run_2"):
+            accept(self.journal, order(document(step("a")), key=name), name)
+            until = EPOCH + timedelta(seconds=lease_seconds)
+            self.journal.commit(lambda book, name=name, until=until: book.claim(name, "me", EPOCH, until))
+
+    def lease_seconds(self, run_id: str = "run_1") -> float:
+        due_at = self.journal.runs[run_id].due_at
+        assert due_at is not None
+        return (due_at - EPOCH).total_seconds()
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site()
+
+
+def test_what_is_held_is_renewed_and_nothing_else(site: Site) -> None:
+    with site.keeper.holding("run_1"):
+        site.clock.advance(5)
+        site.keeper.beat()
+    assert site.lease_seconds("run_1") == 15
+    assert site.lease_seconds("run_2") == 10
+
+
+def test_what_was_let_go_is_not_renewed(site: Site) -> None:
+    with site.keeper.holding("run_1"):
+        pass
+    site.clock.advance(5)
+    site.keeper.beat()
+    assert site.lease_seconds() == 10
+
+
+def test_a_call_within_its_time_is_renewed(site: Site) -> None:
+    with site.keeper.holding("run_1"):
+        site.keeper.expect("run_1", timeout_seconds=30)
+        site.clock.advance(30 + GRACE_SECONDS)
+        site.keeper.beat()
+    assert site.lease_seconds() == 30 + GRACE_SECONDS + LEASE_SECONDS
+    assert site.hung == []
+
+
+def test_a_call_that_hangs_is_left_to_others_and_told_once(site: Site) -> None:
+    with site.keeper.holding("run_1"):
+        site.keeper.expect("run_1", timeout_seconds=1)
+        site.clock.advance(1 + GRACE_SECONDS + 0.1)
+        site.keeper.beat()
+        site.keeper.beat()
+    assert site.lease_seconds() == 10
+    assert site.hung == ["run_1"]
+
+
+def test_each_call_has_its_own_time(site: Site) -> None:
+    with site.keeper.holding("run_1"):
+        site.keeper.expect("run_1", timeout_seconds=1)
+        site.clock.advance(5)
+        site.keeper.expect("run_1", timeout_seconds=10)
+        site.clock.advance(5)
+        site.keeper.beat()
+    assert site.hung == []
+
+
+def test_the_thread_renews_by_itself_until_it_is_stopped() -> None:
+    site = Site(lease_seconds=0.03)
+    with site.keeper.holding("run_1"):
+        site.keeper.start()
+        site.clock.advance(5)
+        eventually(lambda: site.lease_seconds() > 5, "a renewal")
+        site.keeper.stop()
