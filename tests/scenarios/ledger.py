@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.scenarios.server import Silent, serving
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,52 +74,30 @@ class Ledger:
 def ledger() -> Iterator[Ledger]:
     """Run the witness on a free loopback port."""
     seen = Ledger()
+    with serving(_handler(seen)) as seen.url:
+        yield seen
 
-    class Handler(BaseHTTPRequestHandler):
+
+def _handler(seen: Ledger) -> type[Silent]:
+    class Handler(Silent):
         def do_PUT(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            self._answer(seen.act(self._call("PUT")))
+            self.body()
+            self.answer(seen.act(self._call("PUT")), b"{}")
 
         def do_DELETE(self) -> None:
-            self._answer(seen.act(self._call("DELETE")))
+            status = seen.act(self._call("DELETE"))
+            self.answer(status, b"" if status == 204 else b"{}")
 
         def do_GET(self) -> None:
             uid = self.path.removeprefix("/requests/")
             if "/" in uid:
-                self._answer(200 if self.path in seen.entries else 404)
+                self.answer(200 if self.path in seen.entries else 404, b"{}")
                 return
             parts = seen.parts_of(uid)
-            self._answer(200, {"exists": bool(parts), "parts": parts})
+            self.answer(200, json.dumps({"exists": bool(parts), "parts": parts}).encode())
 
         def _call(self, method: str) -> Call:
             key = self.headers.get("Idempotency-Key", "")
             return Call(method, self.path, key, int(self.headers.get("X-Fencing-Token", "0")))
 
-        def _answer(self, status: int, body: object | None = None) -> None:
-            content = b"" if status == 204 else json.dumps(body or {}).encode()
-            self.send_response(status)
-            if status != 204:
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
-            """Stay silent; the calls are the log."""
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, request: object, client_address: object) -> None:
-            """Stay silent when a caller was killed; that is what tests do."""
-
-    server = Server(("127.0.0.1", 0), Handler)
-    seen.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    return Handler

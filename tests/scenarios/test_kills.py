@@ -1,0 +1,133 @@
+"""kill -9 at seeded random moments while requests are in flight.
+
+Every accepted request must end delivered exactly once, which an independent witness says;
+the audit chain must verify, and git must hold each change once. Both figures that make the
+run valid are asserted too: the process really was killed that often, and requests really
+were unfinished when it was.
+"""
+
+import random
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from tests.scenarios import bundles, gitwork
+from tests.scenarios.ledger import Ledger
+from tests.scenarios.rig import Rig, is_ready
+from tests.services.polling import eventually
+
+KILLS = 30
+REQUESTS = 20
+SEED = 20261121
+PARTS = ("first", "second", "third", "fourth")
+
+
+@pytest.mark.timeout(900)
+def test_thirty_kills_lose_nothing_and_double_nothing(rig: Rig, witness: Ledger) -> None:
+    rig.publish(bundles.entry(witness.url))
+    dice = random.Random(SEED)
+    names = [f"notes-{number}" for number in range(REQUESTS)]
+    unfinished_at_kill: list[int] = []
+    stop = threading.Event()
+
+    with ThreadPoolExecutor(max_workers=4) as clients:
+        submitted = [clients.submit(_insist, rig, name, stop) for name in names]
+        generation = 1
+        for kill in range(KILLS):
+            if kill and kill % 10 == 0:
+                # Everything is delivered by now and then; ask for more, so that kills keep biting.
+                generation += 1
+                submitted += [
+                    clients.submit(_insist_on_change, rig, name, generation, stop) for name in names
+                ]
+            stop.wait(dice.uniform(0.05, 1.5))
+            unfinished_at_kill.append(_unfinished(witness, names, generation))
+            rig.kill()
+            rig.start()
+        for each in submitted:
+            each.result(timeout=300)
+
+    for name in names:
+        rig.until(name, lambda seen: is_ready(seen, generation))
+    assert sum(1 for count in unfinished_at_kill if count) >= KILLS // 3, unfinished_at_kill
+    _check_delivered_once(rig, witness, names, generation)
+    _check_books(rig, names, generation)
+
+
+def _insist(rig: Rig, name: str, stop: threading.Event) -> None:
+    """Submit under one key until it is answered; a client that lost its answer does the same."""
+
+    def accepted() -> bool:
+        body = {"name": name, "contract": "entry", "inputs": {"note": "1"}}
+        return _answered(
+            rig, "POST", "/v1/projects/shop/requests", body, {"Idempotency-Key": f"submit-{name}"}
+        )
+
+    eventually(accepted, f"{name} to be accepted", 300)
+
+
+def _insist_on_change(rig: Rig, name: str, generation: int, stop: threading.Event) -> None:
+    path = f"/v1/projects/shop/requests/{name}"
+
+    def changed() -> bool:
+        try:
+            seen = rig.call("GET", path)
+            if seen.status_code != httpx.codes.OK:
+                return False
+            if seen.json()["generation"] >= generation:
+                return True
+            body = {"contract": "entry", "inputs": {"note": str(generation)}}
+            return _answered(rig, "PUT", path, body, {"If-Match": seen.headers["ETag"]})
+        except (httpx.HTTPError, FileNotFoundError):
+            return False
+
+    eventually(changed, f"{name} to be changed", 300)
+
+
+def _answered(rig: Rig, method: str, path: str, body: object, headers: dict[str, str]) -> bool:
+    try:
+        answer = rig.call(method, path, body, **headers)
+    except (httpx.HTTPError, FileNotFoundError):
+        return False
+    assert (
+        answer.status_code < httpx.codes.INTERNAL_SERVER_ERROR
+        or answer.status_code == httpx.codes.SERVICE_UNAVAILABLE
+    ), answer.text
+    return answer.is_success
+
+
+def _unfinished(witness: Ledger, names: list[str], generation: int) -> int:
+    with witness.lock:
+        done = sum(witness.effects.values())
+    return max(0, len(names) * 4 * generation - done)
+
+
+def _check_delivered_once(rig: Rig, witness: Ledger, names: list[str], generation: int) -> None:
+    assert witness.twice() == {}
+    uids = [rig.show(name)["uid"] for name in names]
+    for uid in uids:
+        assert witness.parts_of(uid) == sorted(PARTS)
+    keys = {(call.path, call.key) for call in witness.made("PUT")}
+    per_path = Counter(path for path, _ in keys)
+    for name, uid in zip(names, uids, strict=True):
+        # A generation that was outdated before its turn is never delivered; no other is twice.
+        runs = rig.runs(name)
+        assert all(run["state"] == "succeeded" for run in runs), runs
+        assert {per_path[f"/requests/{uid}/{part}"] for part in PARTS} == {len(runs)}
+        assert 1 <= len(runs) <= generation
+    assert witness.made("DELETE") == []
+
+
+def _check_books(rig: Rig, names: list[str], generation: int) -> None:
+    assert rig.ask("GET", "/v1/audit/verify?project=shop")["is_intact"] is True
+    wanted = Counter(_change_of(message) for message in gitwork.log(rig.state_remote))
+    assert all(count == 1 for count in wanted.values()), wanted
+    assert len(wanted) == len(names) * generation
+
+
+def _change_of(message: str) -> tuple[str, str]:
+    trailers = dict(line.split(": ", 1) for line in message.splitlines() if line.startswith("Avow-"))
+    return trailers["Avow-Request"], trailers["Avow-Generation"]
