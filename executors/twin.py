@@ -3,7 +3,7 @@
 It ships with the product because it is useful beyond our tests: whoever writes a contract
 or a reconciler can play every way in which an executor may answer, including not at all,
 and the conformance suite holds it to the same promises as the real ones. It does no work;
-`effects` is its word for what the work would have done.
+`effects` is its word for what the work would have done: request, do or undo, step.
 """
 
 from collections import defaultdict
@@ -75,7 +75,7 @@ class Twin:
         self._runs: dict[str, _Scripted] = {}
         self._fences: dict[tuple[str, str], int] = {}
         self.orders: list[WorkOrder] = []
-        self.effects: list[tuple[str, str]] = []
+        self.effects: list[tuple[str, str, str]] = []
 
     def script(self, operation: str, *answers: Answer) -> None:
         """Set how the next runs of an operation go; the last answer repeats."""
@@ -114,8 +114,8 @@ class Twin:
         """End a held run and take back what it did."""
         run = self._known(idempotency_key)
         if not run.report.state.is_final:
-            self.effects.append(("do", run.answer.steps[0]))
-            self._undo(run.answer.steps[:1])
+            self._do(run, run.answer.steps[:1])
+            self._undo(run, run.answer.steps[:1])
             self._end(run, RunReport(RunState.CANCELLED, run.report.run_id, message=reason))
 
     def signal(self, idempotency_key: str, name: str, payload: JsonObject) -> None:
@@ -152,13 +152,16 @@ class Twin:
         report = _finished(run.answer, run.report)
         steps = run.answer.steps
         done = steps[:-1] if run.answer.failure else steps
-        self.effects += [("do", step) for step in done]
+        self._do(run, done)
         if report.state in (RunState.FAILED, RunState.CANCELLED):
-            self._undo(done)
+            self._undo(run, done)
         self._end(run, report)
 
-    def _undo(self, done: tuple[str, ...]) -> None:
-        self.effects += [("undo", step) for step in reversed(done)]
+    def _do(self, run: _Scripted, steps: tuple[str, ...]) -> None:
+        self.effects += [(run.order.request_uid, "do", step) for step in steps]
+
+    def _undo(self, run: _Scripted, done: tuple[str, ...]) -> None:
+        self.effects += [(run.order.request_uid, "undo", step) for step in reversed(done)]
 
     def _end(self, run: _Scripted, report: RunReport) -> None:
         run.report = report

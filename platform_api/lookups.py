@@ -7,6 +7,7 @@ many requests stand where.
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +22,7 @@ from catalog.request import Request
 from catalog.tables import requests as requests_table
 from executors.tables import runs as runs_table
 from policy.tables import decisions as decisions_table
+from reconciler.tables import git_files as git_files_table
 from reconciler.tables import work as work_table
 
 
@@ -48,6 +50,26 @@ def due_at(tx: Tx, request_uid: str) -> datetime | None:
     query = sa.select(work_table.c.due_at).where(work_table.c.request_uid == request_uid)
     found: datetime | None = tx.execute(query).scalar_one_or_none()
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A file that stands in git for a request, and the commit that put it there."""
+
+    branch: str
+    path: str
+    commit: str
+    written_at: datetime
+
+
+def committed(tx: Tx, request_uid: str) -> list[Committed]:
+    """Return what git holds for a request, as far as it was written by us."""
+    table = git_files_table
+    query = sa.select(table).where(table.c.request_uid == request_uid).order_by(table.c.branch)
+    return [
+        Committed(row["branch"], row["path"], row["commit_sha"], row["written_at"])
+        for row in tx.execute(query).mappings()
+    ]
 
 
 def drifted(tx: Tx, projects: Collection[str] | None, after: str, limit: int) -> list[Request]:

@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -127,13 +128,20 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def unrouted(request: Request, error: HTTPException) -> Response:
         answer = problem_response(_unrouted(error), trace_id_of(request))
-        answer.headers.update(error.headers or {})
+        if answer.status_code == _STATUS_OF_CODE["method_not_allowed"]:
+            # The framework names the methods of one route; an address may have several.
+            answer.headers["Allow"] = ", ".join(sorted(_methods(app, request.url.path)))
         return answer
 
 
 def trace_id_of(request: Request) -> str:
     """Return the id under which everything about an HTTP request is logged."""
     return str(request.scope.get("avow.trace_id", ""))
+
+
+def _methods(app: FastAPI, path: str) -> set[str]:
+    routes = (route for route in iter_route_contexts(app.routes) if route.methods)
+    return {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
 
 
 def _misuse(error: RequestValidationError) -> PlatformError:

@@ -33,7 +33,8 @@ idempotency = sa.Table(
     sa.Column("key", sa.String(200), primary_key=True),
     sa.Column("body_digest", sa.String(71), nullable=False),
     sa.Column("status", sa.Integer, nullable=False),
-    sa.Column("headers", JsonColumn, nullable=False),
-    sa.Column("body", JsonColumn, nullable=False),
+    # As text: an answer goes out again with its members in the same order.
+    sa.Column("headers", sa.JSON(none_as_null=True), nullable=False),
+    sa.Column("body", sa.JSON(none_as_null=True), nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False, index=True),
 )

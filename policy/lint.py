@@ -42,7 +42,9 @@ _STRANGE_ESCAPE = re.compile(r"""\\[^"\\ntr]""")
 _PLAIN_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]*[1-9])?\Z")
 _VERBS = re.compile(r"%[sv%]")
 # Lookaround and named groups, classes by property, back references, and a quantifier over
-# a group that ends in one: the last is what makes a backtracking engine run for ever.
+# a group that ends in one: the last is what makes a backtracking engine run for ever, except
+# where each round begins with a separator that the rest of it cannot match: ^[a-z]+(-[a-z]+)*$.
+_WORDS_IN_ROW = re.compile(r"\((?:[-_/:@,]|\\\.)\[(?:[A-Za-z0-9]-[A-Za-z0-9]|[A-Za-z0-9])+\][*+]\)[*+]")
 _BAD_PATTERN = re.compile(r"\(\?|\\[pPAzQ1-9]|[*+}]\??\)[*+{]|\)[*+{][^)]*\)[*+{]")
 
 
@@ -297,7 +299,9 @@ def _is_text(word: Token) -> bool:
 
 
 def _is_plain_pattern(word: Token) -> bool:
-    return _is_text(word) and len(word.text) <= MAX_PATTERN and not _BAD_PATTERN.search(word.text)
+    if not _is_text(word) or len(word.text) > MAX_PATTERN:
+        return False
+    return not _BAD_PATTERN.search(_WORDS_IN_ROW.sub("", word.text))
 
 
 def _did_you_mean(word: str, known: Collection[str]) -> str:

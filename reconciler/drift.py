@@ -50,15 +50,16 @@ def differences(
     applied: JsonObject, observed: JsonObject, ignore: Sequence[IgnoreRule], now: datetime
 ) -> tuple[Difference, ...]:
     """Return every path at which the facts that count differ, in order."""
-    return tuple(_compare("", normalised(applied, ignore, now), normalised(observed, ignore, now)))
+    return tuple(compared("", normalised(applied, ignore, now), normalised(observed, ignore, now)))
 
 
-def _compare(path: str, applied: Json, observed: Json) -> Iterator[Difference]:
+def compared(path: str, applied: Json, observed: Json) -> Iterator[Difference]:
+    """Yield every path below a pointer at which two values differ."""
     if isinstance(applied, Mapping) and isinstance(observed, Mapping):
         for name in sorted(applied.keys() | observed.keys()):
             below = f"{path}/{escape(name)}"
             if name in applied and name in observed:
-                yield from _compare(below, applied[name], observed[name])
+                yield from compared(below, applied[name], observed[name])
             else:
                 yield Difference(below, applied.get(name, MISSING), observed.get(name, MISSING))
     elif applied != observed:

@@ -5,18 +5,19 @@ nothing beyond it, and hold a secret only as a reference; otherwise the operatio
 whatever the executor says.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from catalog.contract import Contract, OperationName
-from catalog.digest import Json
+from catalog.digest import Json, JsonObject
 from catalog.errors import Finding
-from catalog.schema import sensitive_names, violations
+from catalog.schema import violations
 from catalog.storable import storable_text, unstorable
 from executors.port import RunReport, RunState
-from reconciler.drift import EXISTS
+from reconciler.drift import EXISTS, compared
 from reconciler.operation import Operation, OperationState, retry_delay
+from reconciler.render import without_sensitive
 
 MESSAGE_LENGTH = 1000
 RUN_ID_LENGTH = 200
@@ -106,8 +107,11 @@ def _broken_promises(report: RunReport, contract: Contract) -> tuple[Finding, ..
     found += tuple(unstorable(dict(report.facts), "/facts"))
     if report.facts.get(EXISTS) is not True:
         found += (Finding("/facts/exists", "not_stated", "must be true after a delivery"),)
-    for name in sorted(sensitive_names(contract.outputs)):
-        value = report.outputs.get(name)
-        if value is not None and not (isinstance(value, str) and value.startswith(SECRET_PREFIX)):
-            found += (Finding(f"/outputs/{name}", "secret_in_clear", "must be a secret reference"),)
-    return found
+    return found or tuple(_secrets_in_clear(dict(report.outputs), contract.outputs))
+
+
+def _secrets_in_clear(outputs: JsonObject, schema: JsonObject) -> Iterator[Finding]:
+    for each in compared("/outputs", outputs, without_sensitive(outputs, schema)):
+        is_reference = isinstance(each.applied, str) and each.applied.startswith(SECRET_PREFIX)
+        if not is_reference and each.applied is not None:
+            yield Finding(each.path, "secret_in_clear", "must be a secret reference")

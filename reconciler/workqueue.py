@@ -161,16 +161,31 @@ def complete(
     Raises:
         Fenced: another worker has taken over; the caller's transaction must not commit.
     """
-    was_woken = work.c.seq > claim.seq
-    update = _mine(work.update(), claim).values(
-        owner=None,
-        woken_at=None,
-        attempts=work.c.attempts + 1 if failed else 0,
-        due_at=sa.case((was_woken, sa.func.coalesce(work.c.woken_at, due_at)), else_=_time(due_at)),
-        lane=sa.case((was_woken, work.c.lane), else_=int(lane)),
-    )
+    attempts = work.c.attempts + 1 if failed else 0
+    rest = _at_rest(sa.literal(claim.seq, sa.BigInteger), _time(due_at), lane)
+    update = _mine(work.update(), claim).values(rest | {"attempts": attempts})
     if tx.execute(update).rowcount == 0:
         raise _fenced(claim)
+
+
+def complete_many(tx: Tx, rests: Sequence[tuple[Claim, datetime]], lane: Lane = Lane.RESYNC) -> set[str]:
+    """Give many claims back with one statement, each until its own time, as `complete` does.
+
+    Return the requests whose claims were valid; nothing may be recorded for the others.
+    """
+    if not rests:
+        return set()
+    columns = (
+        sa.column("uid", sa.String),
+        sa.column("fence", sa.BigInteger),
+        sa.column("seq", sa.BigInteger),
+        sa.column("due_at", UtcDateTime),
+    )
+    rows = [(claim.request_uid, claim.fence, claim.seq, due_at) for claim, due_at in rests]
+    rest = sa.values(*columns, name="rest").data(rows).cte("rest")
+    is_mine = (work.c.request_uid == rest.c.uid) & (work.c.fence == rest.c.fence) & work.c.owner.is_not(None)
+    update = work.update().where(is_mine).values(_at_rest(rest.c.seq, rest.c.due_at, lane) | {"attempts": 0})
+    return set(tx.execute(update.returning(work.c.request_uid)).scalars())
 
 
 def release(tx: Tx, claim: Claim, now: datetime) -> None:
@@ -258,6 +273,16 @@ def _claim_lane(tx: Tx, lane: Lane, terms: _Terms, limit: int) -> list[Claim]:
     update = update.values(due_at=ends_at, owner=terms.owner, fence=work.c.fence + 1, woken_at=None)
     rows = tx.execute(update.returning(*(work.c[name] for name in Claim.__dataclass_fields__)))
     return [Claim(**(dict(row) | {"lane": lane})) for row in rows.mappings()]
+
+
+def _at_rest(seq: sa.ColumnElement[int], due_at: sa.ColumnElement[datetime], lane: Lane) -> dict[str, object]:
+    was_woken = work.c.seq > seq
+    return {
+        "owner": None,
+        "woken_at": None,
+        "due_at": sa.case((was_woken, sa.func.coalesce(work.c.woken_at, due_at)), else_=due_at),
+        "lane": sa.case((was_woken, work.c.lane), else_=int(lane)),
+    }
 
 
 def _wake(lane: Lane, due_at: datetime) -> sa.Update:

@@ -66,6 +66,7 @@ class Pace:
         poll_seconds: how long a lost ring can delay a change.
         lease_seconds: how long a dead writer keeps the others waiting.
         race: the wait after somebody else was faster.
+        races: so often in a row that it is not a race, but a branch that cannot be moved.
         failure: the wait while the remote does not answer or takes nothing.
         refusals: so many changes refused one after the other mean that it is not the changes.
         keep: how long written rows are kept.
@@ -78,6 +79,7 @@ class Pace:
     poll_seconds: float = 2.0
     lease_seconds: float = 3.0
     race: RetryPolicy = _RACE
+    races: int = 5
     failure: RetryPolicy = _FAILURE
     refusals: int = 3
     keep: timedelta = timedelta(days=7)
@@ -157,8 +159,8 @@ class Writer:
             return Rest(self._pace.lease_seconds / 3)
         except TurnedAway as away:
             return self._turned_away(away)
-        except Rejected:
-            return self._outrun()
+        except Rejected as error:
+            return self._outrun(error)
         except Broken as error:
             return self._mend(error)
         except PlatformError as error:
@@ -252,10 +254,12 @@ class Writer:
             repository.tidy()
             self._pushes = 0
 
-    def _outrun(self) -> Rest:
+    def _outrun(self, error: Rejected) -> Rest:
         self.counts["races"] += 1
         self._races += 1
         self._forget()
+        if self._races > self._pace.races:
+            return self._failed(error.message)
         return Rest(delay_before(self._races + 1, self._pace.race, self._roll))
 
     def _turned_away(self, away: TurnedAway) -> Rest:

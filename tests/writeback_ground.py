@@ -32,7 +32,7 @@ SWIFT = Pace(
     linger_seconds=0.02,
     check_seconds=0.2,
     poll_seconds=0.1,
-    lease_seconds=1.5,
+    lease_seconds=2.5,
     failure=RetryPolicy(initial_seconds=0.05, max_seconds=0.4),
 )
 """A writer that notices everything soon."""

@@ -10,16 +10,18 @@ import os
 import pwd
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from deploy.demo.stage import NotShownError, Server
+import psycopg
+
+from deploy.demo.stage import NotShownError, Server, free_port
 
 NAMED_BY = "AVOW_DEMO_POSTGRES"
 PASSWORD_VARIABLE = "AVOW_SECRET_POSTGRES"  # noqa: S105  # a name, not a password
@@ -64,9 +66,9 @@ def at_hand(environment: Mapping[str, str]) -> Postgres | None:
             parts.path.strip("/") or "postgres",
         )
     programs = _programs(environment)
-    if programs is None:
+    if programs is None or not _can_lie_in(Path(tempfile.gettempdir())):
         return None
-    return Postgres(LOOPBACK, _free_port(), "postgres", secrets.token_urlsafe(18), programs=programs)
+    return Postgres(LOOPBACK, free_port(), "postgres", secrets.token_urlsafe(18), programs=programs)
 
 
 @contextmanager
@@ -97,12 +99,27 @@ def running(postgres: Postgres, environment: Mapping[str, str]) -> Iterator[None
             folder,
         )
         try:
-            server.wait_until(lambda: _answers(postgres.port), "PostgreSQL")
+            server.wait_until(lambda: _answers(postgres), "PostgreSQL")
             yield
         finally:
             server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def connect(
+    postgres: Postgres, user: str, password: str, database: str
+) -> "psycopg.Connection[tuple[Any, ...]]":
+    """Return a connection of somebody to a database of the server."""
+    return psycopg.connect(
+        host=postgres.host,
+        port=postgres.port,
+        user=user,
+        password=password,
+        dbname=database,
+        connect_timeout=5,
+        autocommit=True,
+    )
 
 
 def _make_cluster(
@@ -152,12 +169,14 @@ def _account() -> str | None:
     return "postgres" if "postgres" in {entry.pw_name for entry in pwd.getpwall()} else "nobody"
 
 
-def _free_port() -> int:
-    with socket.socket() as asked:
-        asked.bind((LOOPBACK, 0))
-        return int(asked.getsockname()[1])
+def _can_lie_in(folder: Path) -> bool:
+    # Another account gets to its files only through folders that let everybody through.
+    return _account() is None or all(part.stat().st_mode & 0o001 for part in (folder, *folder.parents))
 
 
-def _answers(port: int) -> bool:
-    with socket.socket() as line:
-        return line.connect_ex((LOOPBACK, port)) == 0
+def _answers(postgres: Postgres) -> bool:
+    try:
+        connect(postgres, postgres.user, postgres.password, postgres.database).close()
+    except psycopg.OperationalError:
+        return False
+    return True

@@ -10,6 +10,7 @@ import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -79,13 +80,19 @@ class Stage:
             raise NotShownError(f"{shlex.join(['avow', *words])} failed: {done.stderr.strip()}")
         return json.loads(done.stdout)
 
+    def quiet_git(self, *words: str) -> str:
+        """Return what a `git` command prints, without showing it; for checks only."""
+        command = ["git", *words]
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
+        return done.stdout
+
     def _shown(self, shown: Sequence[str], command: Sequence[str], folder: Path, ends_with: int) -> str:
         say(f"$ {shlex.join(shown)}")
         lines = []
         with _running(command, folder, self.environment) as child:
             for line in child.stdout or ():
                 lines.append(line)
-                say(_INDENT + line.rstrip())
+                say((_INDENT + line).rstrip())
         say("")
         if child.returncode != ends_with:
             raise NotShownError(
@@ -122,7 +129,11 @@ def _running(
 
 
 class Server:
-    """A server program in a process group of its own, with its output in a file."""
+    """A server program in a process group of its own, with its output in a file.
+
+    Attributes:
+        has_left_something: processes of its own were still there when it had ended.
+    """
 
     def __init__(
         self,
@@ -132,6 +143,7 @@ class Server:
         user: str | None = None,
         folder: Path = ROOT,
     ) -> None:
+        self.has_left_something = False
         self._log = log
         with log.open("wb") as written:
             self._program = subprocess.Popen(
@@ -164,13 +176,23 @@ class Server:
 
     def stop(self) -> int:
         """Ask it to end, insist if it does not, and return its exit code."""
-        if self._program.poll() is None:
-            self._program.send_signal(signal.SIGINT)
-            with suppress(subprocess.TimeoutExpired):
-                self._program.wait(STOP_SECONDS)
-        with suppress(ProcessLookupError):
-            os.killpg(self._program.pid, signal.SIGKILL)
+        try:
+            if self._program.poll() is None:
+                self._program.send_signal(signal.SIGINT)
+                with suppress(subprocess.TimeoutExpired):
+                    self._program.wait(STOP_SECONDS)
+            self.has_left_something = self._group_lives()
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(self._program.pid, signal.SIGKILL)
         return self._program.wait()
+
+    def _group_lives(self) -> bool:
+        try:
+            os.killpg(self._program.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
 
     def troubles(self) -> list[str]:
         """Return the lines of its output that nobody wants to see."""
@@ -189,7 +211,7 @@ def must(holds: object, claim: str) -> None:
         NotShownError: it does not hold.
     """
     if not holds:
-        raise NotShownError(claim)
+        raise NotShownError(f"it should have been seen that {claim}")
 
 
 def until(question: Callable[[], Any], claim: str) -> Any:
@@ -200,13 +222,19 @@ def until(question: Callable[[], Any], claim: str) -> Any:
     """
     deadline = time.monotonic() + START_SECONDS
     while not (answer := question()):
-        if time.monotonic() > deadline:
-            raise NotShownError(claim)
+        must(time.monotonic() < deadline, claim)
         time.sleep(_PAUSE_SECONDS)
     return answer
 
 
-def environment_for(folder: Path, more: Mapping[str, str]) -> dict[str, str]:
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on."""
+    with socket.socket() as asked:
+        asked.bind(("127.0.0.1", 0))
+        return int(asked.getsockname()[1])
+
+
+def environment_for(folder: Path, more: dict[str, str]) -> dict[str, str]:
     """Return an environment without the audience's own settings of Avow and git."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AVOW_", "GIT_"))}
     person = {"NAME": "Sam", "EMAIL": "sam@shop.example"}

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from catalog.clock import Clock
-from catalog.errors import Unavailable
+from catalog.errors import Internal, Unavailable
 from executors.claims import ClaimedRun, Written
 from executors.port import RunReport, RunState
 from executors.retry import Roll
@@ -148,11 +148,15 @@ class Worker:
         moment = Moment(now, self._roll, turn.claim.fence)
         held = turn.held
         with _contained(turn.claim):
-            everything = (*news, *mail_of(letters))
+            mail = mail_of(letters)
             if self._stopping.is_set():
-                settled = settle(held.course, held.run, everything, moment)
-                return settled if settled.run.ended is not None else replace(settled, due_at=now)
-            return decide(held.course, held.run, everything, moment)
+                decision = settle(held.course, held.run, (*news, *mail), moment)
+                decision = decision if decision.run.ended is not None else replace(decision, due_at=now)
+            else:
+                decision = decide(held.course, held.run, (*news, *mail), moment)
+            if mail and decision.run.mail != mail[-1].number:
+                raise Internal("mail_refused", "The run does not take in its mail.")  # else asked for ever
+            return decision
 
     def _patiently(self, turn: Callable[[Book], Turn | None]) -> Turn | None:
         """Commit, and again while the database does not answer: an answer in hand is worth waiting for."""

@@ -103,6 +103,12 @@ class Client:
                 return
             asked["page_token"] = str(token)
 
+    def with_commits(self, request: Document) -> Document:
+        """Return a request with the files that git holds for it, for the eye."""
+        where = path("projects", str(request.get("project")), "requests", str(request.get("name")), "git")
+        found = self.find(where)
+        return request if found is None else request | {"git": found.document.get("items", [])}
+
     @contextmanager
     def events(
         self, path: str, query: Query, last_id: str, quiet_seconds: float

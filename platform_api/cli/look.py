@@ -85,6 +85,8 @@ def status(
         request = client.get(where).document
         if tree:
             request["runs"] = [_with_steps(client, run) for run in client.pages(f"{where}/runs", limit=5)]
+        if session.is_table:
+            request = client.with_commits(request)
     if not session.is_table:
         show(session, request)
         return

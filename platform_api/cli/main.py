@@ -94,7 +94,10 @@ class Commands(TyperGroup):
 app = typer.Typer(cls=Commands, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True)
 
 
-@app.callback(epilog="Options may also follow the command. Help on one: avow COMMAND --help")
+@app.callback(
+    epilog="Options may also follow the command. Help on one: avow COMMAND --help. "
+    "Completion: avow --install-completion"
+)
 def avow(
     context: typer.Context,
     *,
@@ -133,7 +136,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code."""
     began_at = time.monotonic()
     try:
-        typer.main.get_command(app).main(args=list(arguments), prog_name="avow", obj=began_at)
+        _command().main(args=list(arguments), prog_name="avow", obj=began_at)
     except Failure as failure:
         sys.stderr.write("".join(f"{line}\n" for line in failure.lines()))
         return int(failure.code)
@@ -151,6 +154,14 @@ def main() -> None:
         # The reader has left (`| head`). Without this, Python complains about it while it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
+
+
+def _command() -> Any:
+    command: Any = typer.main.get_command(app)
+    for option in command.params:
+        if str(option.name).endswith("_completion"):
+            option.hidden = True  # the last line of the help names them; a screen has only so many
+    return command
 
 
 def _take_shared_options(command: Any) -> None:

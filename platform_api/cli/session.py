@@ -76,15 +76,46 @@ class Session:
         return self.format is Format.TABLE
 
 
-Url = Annotated[str, typer.Option("--url", envvar="AVOW_URL", metavar="URL", help="Where the server is.")]
-Token = Annotated[str, typer.Option("--token", envvar="AVOW_TOKEN", metavar="TOKEN", help="Who asks.")]
+Url = Annotated[
+    str,
+    typer.Option(
+        "--url",
+        envvar="AVOW_URL",
+        show_envvar=False,
+        show_default=False,
+        metavar="URL",
+        help=f"Where the server is (AVOW_URL); {DEFAULT_URL}.",
+    ),
+]
+Token = Annotated[
+    str,
+    typer.Option(
+        "--token",
+        envvar="AVOW_TOKEN",
+        show_envvar=False,
+        show_default=False,
+        metavar="TOKEN",
+        help="Who asks (AVOW_TOKEN, AVOW_TOKEN_FILE).",
+    ),
+]
 TokenFile = Annotated[str, typer.Option("--token-file", envvar="AVOW_TOKEN_FILE", hidden=True)]
 Project = Annotated[
     str,
-    typer.Option("--project", "-p", envvar="AVOW_PROJECT", metavar="NAME", help="The project to work in."),
+    typer.Option(
+        "--project",
+        "-p",
+        envvar="AVOW_PROJECT",
+        show_envvar=False,
+        show_default=False,
+        metavar="NAME",
+        help="The project to work in (AVOW_PROJECT).",
+    ),
 ]
 Output = Annotated[
-    str, typer.Option("--output", "-o", metavar="|".join(Format), help="How to write the answer.")
+    str,
+    typer.Option(
+        "--output", "-o", show_default=False, metavar="FORMAT", help=f"How to answer: {', '.join(Format)}."
+    ),
 ]
 NoInput = Annotated[bool, typer.Option("--no-input", help="Never ask a question.")]
 NoColor = Annotated[str, typer.Option("--no-color", envvar="NO_COLOR", hidden=True)]

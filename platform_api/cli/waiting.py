@@ -67,7 +67,10 @@ def wait_for(session: Session, client: Client, wish: Wish) -> None:
     end = follow(followed, progress, lambda event: _write_down(session, event))
     if end.code is not ExitCode.OK:
         raise _failure(client, followed, end)
-    _answer(session, followed, time.monotonic() - began if followed.looks > 1 else None)
+    seconds = time.monotonic() - began if followed.looks > 1 else None
+    if session.is_table and followed.document is not None:
+        followed.document = client.with_commits(followed.document)
+    _answer(session, followed, seconds)
 
 
 def _write_down(session: Session, event: Document) -> None:

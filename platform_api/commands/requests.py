@@ -28,6 +28,7 @@ from platform_api.receipts import Receipt
 from policy import store as decisions
 from reconciler import operations, outbox, workqueue
 from reconciler.render import Origin, desired_change, desired_removal
+from reconciler.status import accepted
 from reconciler.workqueue import Lane
 
 
@@ -237,9 +238,11 @@ def save(tx: Tx, held: Request, after: Request) -> Request:
         for name in ("conditions", "outputs", "applied", "destination", "attempt")
     }
     merged = replace(after, **status)
-    return requests.save_desired(
-        tx, replace(merged, phase=phase_of(merged, merged.conditions)), current.revision
-    )
+    # What holds of the old generation says nothing about the new one: it is not ready yet.
+    is_new = merged.generation > current.generation
+    conditions = accepted(merged, merged.updated_at) if is_new else merged.conditions
+    merged = replace(merged, conditions=conditions, phase=phase_of(merged, conditions))
+    return requests.save_desired(tx, merged, current.revision)
 
 
 def teardown(platform: Platform, held: Request) -> tuple[Revision, Request]:

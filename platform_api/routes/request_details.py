@@ -13,6 +13,7 @@ from executors import runs
 from platform_api import lookups
 from platform_api.decision_views import DecisionView
 from platform_api.doors import READER, List, Parts, PathName, refusals
+from platform_api.lookups import Committed
 from platform_api.paging import Page
 from platform_api.parts import Platform
 from platform_api.routes.requests import find_request
@@ -85,6 +86,26 @@ class WhyView(View):
         )
 
 
+class CommittedView(View):
+    """A file that stands in git for a request, and the commit that put it there."""
+
+    branch: str
+    path: str
+    commit: str
+    written_at: At
+
+    @classmethod
+    def of(cls, file: Committed) -> "CommittedView":
+        """Return the view of a file."""
+        return cls(branch=file.branch, path=file.path, commit=file.commit, written_at=file.written_at)
+
+
+class CommittedList(View):
+    """What git holds for a request: what is wanted on `main`, what was delivered on `state`."""
+
+    items: list[CommittedView]
+
+
 @router.get("/runs", operation_id="listRequestRuns")
 def list_request_runs(platform: Parts, project: PathName, name: PathName, window: List) -> Page[RunView]:
     """List what was executed for a request, newest first."""
@@ -115,6 +136,14 @@ def list_request_decisions(
     with platform.db.read() as tx:
         rows = decisions.page(tx, project, window.limit, before=before, subject=request.uid)
     return window.page(rows, DecisionView.of, lambda row: [row.id])
+
+
+@router.get("/git", operation_id="listRequestFiles")
+def list_request_files(platform: Parts, project: PathName, name: PathName) -> CommittedList:
+    """List what git holds for a request, with the commits that put it there."""
+    request = find_request(platform, project, name)
+    with platform.db.read() as tx:
+        return CommittedList(items=[CommittedView.of(file) for file in lookups.committed(tx, request.uid)])
 
 
 @router.get("/why", operation_id="explainRequest")

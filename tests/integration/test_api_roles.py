@@ -32,6 +32,7 @@ MAY = {
         ["getProject", "listRequests", "getRequest", "listRequestRuns", "listRequestEvents"], READERS
     ),
     **dict.fromkeys(["listRequestDecisions", "explainRequest", "listDecisions", "getDecision"], READERS),
+    **dict.fromkeys(["listRequestFiles"], READERS),
     **dict.fromkeys(["getRun", "listRunSteps", "listRunEvents"], READERS),
     **dict.fromkeys(
         ["submitRequest", "replaceRequest", "patchRequest", "deleteRequest", "actOnRequest"], REQUESTERS

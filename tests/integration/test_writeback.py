@@ -397,6 +397,30 @@ def test_a_remote_that_takes_nothing_is_named_and_recovers_without_a_restart(gro
     assert ground.pending(0).error == ""
 
 
+def test_a_lock_left_behind_in_the_remote_is_named_and_waited_for(ground: Ground) -> None:
+    written(ground, 1)
+    lock = ground.bare / "refs" / "heads" / "main.lock"
+    lock.touch()
+    ground.put(1, "number: 1\n")
+    ground.writer().start()
+    eventually(lambda: ground.pending(1).error, "the error to be shown")
+    lock.unlink()
+    ground.until_written()
+    assert ground.files() == expected(2)
+
+
+def test_a_lock_left_behind_in_the_clone_is_no_obstacle(ground: Ground) -> None:
+    written(ground, 1)
+    refs = ground.folder / "first" / "refs" / "avow"
+    refs.mkdir(exist_ok=True)
+    for name in ("scratch.lock", "remote.lock"):
+        (refs / name).touch()
+    ground.put(1, "number: 1\n")
+    ground.writer("first").start()
+    ground.until_written()
+    assert ground.files() == expected(2)
+
+
 def test_one_change_that_the_remote_refuses_holds_nobody_else_up(ground: Ground) -> None:
     ground.hook(
         "while read old new ref; do git diff --name-only $new | grep -q poison && exit 1; "

@@ -261,7 +261,10 @@ class Simulation:
         """Return a freshly booted worker, whose clock is a little off."""
         self._boots += 1
         skew = timedelta(seconds=self.dice.uniform(-1, 1))
-        clock: Callable[[], datetime] = lambda: self.clock() + skew
+
+        def clock() -> datetime:
+            return self.clock() + skew
+
         keeper = Keeper(self.journal, clock, f"boot {self._boots}", LEASE_SECONDS)
         kinds = {name: SimulatedKind(self, name) for name in ("test.do", "test.undo")}
         actor = Actor(kinds, lambda _digest: {})

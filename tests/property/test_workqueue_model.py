@@ -199,7 +199,7 @@ def test_the_queue_agrees_with_its_model(db: Database) -> None:
         pass
 
     OnThisDatabase.db = db
-    examples = 100 if db.is_sqlite else 30
+    examples = 50 if db.is_sqlite else 10
     run_state_machine_as_test(
         OnThisDatabase, settings=settings(max_examples=examples, stateful_step_count=40, deadline=None)
     )

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from catalog.contract import OperationName
-from catalog.digest import Json
 from executors.port import RunReport, RunState
 from reconciler.operation import LONGEST_RETRY, OperationState
 from reconciler.outcome import MESSAGE_LENGTH, Outcome, finished, next_attempt, outcome_of, readable
@@ -42,7 +41,7 @@ def test_a_promise_that_was_kept_is_a_success() -> None:
         ({"facts": {"exists": True, "load": float("nan")}}, "/facts/load"),
     ],
 )
-def test_a_broken_promise_is_a_failure_that_names_the_place(report: dict[str, Json], place: str) -> None:
+def test_a_broken_promise_is_a_failure_that_names_the_place(report: dict[str, Any], place: str) -> None:
     outcome = judged(**report)
     assert (outcome.state, outcome.reason) == (OperationState.FAILED, "InvalidOutput")
     assert place in outcome.message
@@ -67,6 +66,30 @@ def test_what_did_not_succeed_is_told_with_its_cause(
         assert (outcome.state, outcome.reason) == (result, reason)
         assert outcome.message.startswith(message)
         assert outcome.message
+
+
+def test_a_secret_in_clear_is_found_wherever_the_contract_marks_it() -> None:
+    secret = {"type": "string", "x-sensitive": True}
+    outputs = {"type": "object", "properties": {"users": {"items": {"$ref": "#/$defs/user"}}, "ca": {}}}
+    user = {"properties": {"name": {}, "password": secret}}
+    contract = a_contract(outputs=outputs | {"$defs": {"user": user}})
+    for password, reason in (("hunter2", "InvalidOutput"), (None, "InvalidOutput")):
+        users = [{"name": "a", "password": password}]
+        report = RunReport(RunState.SUCCEEDED, outputs={"users": users}, facts={"exists": True})
+        outcome = outcome_of(an_operation(), report, contract)
+        assert (outcome.reason, "hunter2" in outcome.message) == (reason, False)
+    plain = RunReport(
+        RunState.SUCCEEDED, outputs={"users": [{"name": "a"}], "ca": "x"}, facts={"exists": True}
+    )
+    assert outcome_of(an_operation(), plain, contract).is_success
+
+
+def test_an_answer_that_nests_for_ever_is_a_broken_promise() -> None:
+    deep: Any = "x"
+    for _ in range(50_000):
+        deep = {"a": deep}
+    assert judged(outputs={"host": deep}).reason == "InvalidOutput"
+    assert judged(facts={"exists": True, "deep": deep}).reason == "InvalidOutput"
 
 
 def test_a_teardown_promises_nothing_back() -> None:

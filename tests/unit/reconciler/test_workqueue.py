@@ -195,6 +195,16 @@ def test_a_wake_up_seen_by_a_dead_workers_heir_is_not_served_twice(db: Database)
     assert claim(db, START + LEASE) == []
 
 
+def test_a_wake_up_that_an_heir_has_seen_does_not_hasten_a_later_one(db: Database) -> None:
+    (uid,) = fill(db, 1)
+    one(db)
+    wake(db, uid, START)
+    heir = one(db, START + LEASE)
+    wake(db, uid, START + LEASE, delay=20)
+    complete(db, heir)
+    assert claim(db, START + LEASE + timedelta(seconds=19)) == []
+
+
 def test_a_wake_up_hastens_and_raises_and_never_the_opposite(db: Database) -> None:
     (uid,) = fill(db, 1, Lane.REPAIR, due_at=LATER)
     wake(db, uid, START, Lane.RESYNC, delay=5)
@@ -207,6 +217,27 @@ def test_a_request_that_was_given_back_rests_in_the_lowest_lane(db: Database) ->
     fill(db, 1, Lane.TEARDOWN)
     complete(db, one(db))
     assert one(db, LATER).lane is Lane.RESYNC
+
+
+def test_many_are_given_back_at_once_each_as_if_alone(db: Database) -> None:
+    uids = fill(db, 4)
+    resting, woken, replaced, idle = claim(db, limit=4)
+    wake(db, woken.request_uid, START + SOON, Lane.TEARDOWN)
+    complete(db, idle)
+    with db.write() as tx:
+        tx.execute(work.update().where(work.c.request_uid == replaced.request_uid).values(due_at=START))
+    heir = one(db)
+    with db.write() as tx:
+        rests = [
+            (part, LATER + SOON * number) for number, part in enumerate([resting, woken, replaced, idle])
+        ]
+        valid = workqueue.complete_many(tx, rests)
+        assert workqueue.complete_many(tx, []) == set()
+    assert valid == {resting.request_uid, woken.request_uid}
+    assert one(db, START + SOON).lane is Lane.TEARDOWN
+    rested = one(db, LATER)
+    assert (rested.request_uid, rested.lane) in {(uid, Lane.RESYNC) for uid in uids}
+    complete(db, heir)
 
 
 def test_failures_in_a_row_are_counted_until_a_pass_succeeds(db: Database) -> None:

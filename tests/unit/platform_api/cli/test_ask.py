@@ -111,7 +111,8 @@ def test_a_file_holds_the_inputs_or_the_whole_request(avow: Avow, stub: Stub, tm
     avow("request", *ASK, "-f", "inputs.yaml")
     assert stub.last("POST").body["inputs"] == {"size": "s", "notes": "no"}
     (tmp_path / "request.yaml").write_text(
-        "apiVersion: avow/v1\nkind: Request\nmetadata: {name: pay-db}\nspec: {contract: postgres, inputs: {size: l}}\n"
+        "apiVersion: avow/v1\nkind: Request\nmetadata: {name: pay-db}\n"
+        "spec: {contract: postgres, inputs: {size: l}}\n"
     )
     avow("request", "-f", "request.yaml", "--env", "prod")
     assert stub.last("POST").body == {

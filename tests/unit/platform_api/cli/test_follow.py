@@ -149,7 +149,7 @@ def test_what_is_ready_needs_no_story(avow: Avow, stub: Stub) -> None:
         ended.out.splitlines()[0]
         == "READY  orders-db  postgres 1.0.0  (project default, env dev, owner team-orders)"
     )
-    assert stub.paths("GET") == [ITEM]
+    assert stub.paths("GET") == [ITEM, f"{ITEM}/git"]
 
 
 def test_a_broken_stream_goes_on_where_it_broke(avow: Avow, stub: Stub) -> None:

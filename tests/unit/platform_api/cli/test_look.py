@@ -10,7 +10,6 @@ from tests.unit.platform_api.cli.documents import (
     RUN,
     ago,
     condition,
-    entry,
     event,
     page,
     request,
@@ -187,7 +186,7 @@ def test_a_run_is_found_by_its_id(avow: Avow, stub: Stub) -> None:
     ids=lambda value: value if isinstance(value, str) and value.isalpha() else "",
 )
 def test_every_kind_has_its_table(
-    avow: Avow, stub: Stub, kind: str, path: str, document: dict[str, object], cells: list[str]
+    avow: Avow, stub: Stub, *, kind: str, path: str, document: dict[str, object], cells: list[str]
 ) -> None:
     stub.says("GET", path, page(document))
     heads, row = avow("get", kind).out.splitlines()
@@ -246,8 +245,9 @@ def test_status_says_where_a_request_stands(avow: Avow, stub: Stub) -> None:
         }
     ]
     stub.says(
-        "GET", ITEM, request("ready", condition("Applied", "True", "Delivered"), destination="pg-1", git=git)
+        "GET", ITEM, request("ready", condition("Applied", "True", "Delivered"), destination="pg-1")
     )
+    stub.says("GET", f"{ITEM}/git", {"items": git})
     assert avow("status", "orders-db").out == (
         "READY  orders-db  postgres 1.0.0  (project default, env dev, owner team-orders)\n"
         "  inputs     size=s\n"

@@ -65,7 +65,8 @@ spec:
 
 
 def test_a_file_may_hold_several_documents_and_empty_ones() -> None:
-    text = f"# first\n---\n{REQUEST}---\n\n# nothing\n---\napiVersion: avow/v1\nkind: Project\nmetadata: {{name: shop}}\n"
+    project = "apiVersion: avow/v1\nkind: Project\nmetadata: {name: shop}\n"
+    text = f"# first\n---\n{REQUEST}---\n\n# nothing\n---\n{project}"
     assert [(found.kind, found.place) for found in read_manifests(text, "a.yaml")] == [
         (ManifestKind.REQUEST, "a.yaml:2"),
         (ManifestKind.PROJECT, "a.yaml:10"),
@@ -97,8 +98,7 @@ def test_a_fault_in_a_later_document_is_named_with_the_files_line() -> None:
         (REQUEST + "status: {}\n", ("/status", "unknown_field")),
         ("apiVersion: avow/v1\nkind: Project\nmetadata: {name: a}\nspec: 7\n", ("/spec", "wrong_type")),
     ],
-    ids=["alias", "tag", "list", "syntax", "version", "kind", "kind-list", "name"]
-    + ["metadata", "spec", "top", "spec-type"],
+    ids=["alias", "tag", "list", "syntax", "version", "kind", "kinds", "name", "meta", "spec", "top", "type"],
 )
 def test_what_is_wrong_is_refused_with_its_place(text: str, where: tuple[str, str]) -> None:
     assert where in refusals(text)

@@ -1,10 +1,11 @@
 """Options, environment and files say who asks whom; the later and nearer one wins."""
 
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-from platform_api.cli.session import is_loopback, nearest
+from platform_api.cli.session import Session, is_loopback, nearest
 from tests.unit.platform_api.cli.conftest import Avow
 from tests.unit.platform_api.cli.documents import page, request
 from tests.unit.platform_api.cli.stub import Stub
@@ -72,16 +73,15 @@ def test_the_local_admins_token_is_never_sent_elsewhere(
 ) -> None:
     monkeypatch.delenv("AVOW_TOKEN")
     written(tmp_path / ".avow/admin-token", "avow_local")
-    seen = []
-    monkeypatch.setattr(
-        "platform_api.cli.version.connect", lambda session: seen.append(session.token) or _ended()
-    )
+    seen: list[str] = []
+
+    def connect(session: Session) -> NoReturn:
+        seen.append(session.token)
+        raise SystemExit(0)
+
+    monkeypatch.setattr("platform_api.cli.version.connect", connect)
     avow("version", "--url", "https://avow.example.org")
     assert seen == [""]
-
-
-def _ended() -> None:
-    raise SystemExit(0)
 
 
 def test_a_named_token_file_must_be_there(avow: Avow, monkeypatch: pytest.MonkeyPatch) -> None:

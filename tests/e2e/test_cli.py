@@ -1,0 +1,305 @@
+"""The command line against a real server: what a developer and a platform engineer would type."""
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deploy.demo.catalogue_server import serving
+from tests.e2e.conftest import ROOT, AvowServer, Ended, environment, start_avow
+from tests.services.children import Children
+from tests.services.polling import eventually
+
+SERVICE = ROOT / "catalog" / "library" / "service"
+STEPS = ["repository", "starter_files", "starter", "managed_files", "managed", "register"]
+WORDS = "Takes orders"
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A project with the service contract at hand and a place to put services."""
+
+    server: AvowServer
+    project: str
+    repositories: Path
+
+    def avow(self, *words: str | Path) -> Ended:
+        """Run a command in this project."""
+        return self.server.avow(*words, project=self.project)
+
+    def json(self, *words: str | Path) -> object:
+        """Return what a command answers as JSON."""
+        return self.server.json(*words, project=self.project)
+
+    def service(self, name: str, *words: str) -> Ended:
+        """Ask for a service."""
+        asked = ("request", "service", name, "--set", f"description={WORDS}", "--owner", "team-shop")
+        return self.avow(*asked, *words)
+
+
+@pytest.fixture(scope="module")
+def catalogue_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give a software catalogue that refuses the first entry of every service."""
+    with serving(tmp_path_factory.mktemp("catalogue")) as catalogue:
+        yield catalogue.url
+
+
+@pytest.fixture(scope="module")
+def shop(avow_server: AvowServer, catalogue_url: str) -> Shop:
+    """Give a project in which services can be asked for."""
+    repositories = avow_server.folder / "repositories"
+    config = {"root": str(repositories), "url": f"file://{repositories}", "catalogue_url": catalogue_url}
+    destination = {
+        "apiVersion": "avow/v1",
+        "kind": "Destination",
+        "metadata": {"name": "git-1"},
+        "spec": {"kind": "git-server", "config": config},
+    }
+    (avow_server.folder / "destination.yaml").write_text(yaml.safe_dump(destination))
+    made = Shop(avow_server, avow_server.new_project(), repositories)
+    assert made.avow("publish", SERVICE).code == 0
+    assert made.avow("apply", "-f", avow_server.folder / "destination.yaml").code == 0
+    return made
+
+
+def steering(ended: Ended) -> set[str]:
+    """Return the characters in a command's output that have no business in a pipe."""
+    return {letter for letter in ended.out + ended.err if letter < " " and letter != "\n"} | (
+        {"\x7f"} & set(ended.out + ended.err)
+    )
+
+
+def test_publishing_and_applying_twice_changes_nothing(shop: Shop) -> None:
+    assert " unchanged  sha256:" in shop.avow("publish", SERVICE).out
+    again = shop.avow("apply", "-f", shop.server.folder / "destination.yaml")
+    assert (again.code, again.out) == (0, "destination git-1 unchanged\n")
+
+
+def test_a_plan_says_everything_and_does_nothing(shop: Shop) -> None:
+    ended = shop.avow("plan", "service", "planned", "--set", f"description={WORDS}")
+    assert ended.code == 0
+    assert "Plan   service 1.0.0 -> planned\n" in ended.out
+    assert "  inputs    description=Takes orders  language=python (default)  tier=internal (default)\n" in ended.out
+    assert "  steps     6: repository (git.create_repository)" in ended.out
+    assert shop.avow("status", "planned").code == 3
+
+
+def test_what_policy_denies_is_refused_with_the_fix_and_5(shop: Shop) -> None:
+    words = ("--env", "prod", "--set", "tier=experimental")
+    for ended in (shop.service("denied", "--dry-run", *words), shop.service("denied", *words)):
+        assert ended.code == 5
+        assert "an experimental service does not run in production" in ended.out + ended.err
+        assert "fix: set tier to internal or critical" in ended.out + ended.err
+    assert shop.avow("status", "denied").code == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("get", "requests", "nobody"), 3, "There is no request nobody"),
+        (("request", "nothing", "a"), 3, "contract"),
+        (("request", "service", "a"), 2, "/inputs"),
+        (("request", "service", "a", "--set", "description=x", "--set", "tier=hgih"), 2, "/inputs/tier"),
+        (("request", "service", "A_b", "--set", "description=x"), 2, "/name"),
+        (("get", "requests", "--project", "elsewhere"), 3, "There is no project elsewhere"),
+        (("get", "requests", "--token", "avow_wrong"), 4, "No valid token"),
+        (("get", "requests", "--phase", "happy"), 2, "phase"),
+    ],
+    ids=["request", "contract", "missing", "enum", "name", "project", "token", "filter"],
+)
+def test_every_refusal_says_why_and_ends_with_its_code(
+    shop: Shop, words: tuple[str, ...], code: int, said: str
+) -> None:
+    ended = shop.avow(*words)
+    assert (ended.code, ended.out) == (code, "")
+    assert ended.err.startswith("Error: ")
+    assert said in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_a_delivery_is_told_as_it_happens_in_plain_lines(shop: Shop) -> None:
+    ended = shop.service("orders", "--watch", "--timeout", "2m")
+    assert ended.code == 0, ended.err
+    assert not steering(ended)
+    told = [line.split()[1] for line in ended.err.splitlines() if line.startswith("  ok ")]
+    assert told == STEPS
+    # The catalogue refuses the first entry: the retry is told when it happens and when it helped.
+    assert "  ..  register                 try 1  The server answered with 503" in ended.err
+    [last] = [line for line in ended.err.splitlines() if line.startswith("  ok  register")]
+    assert "try 2" in last
+    assert "before: The server answered with 503" in last
+    lines = ended.out.splitlines()
+    assert lines[0].startswith("READY  orders  service 1.0.0  (project ")
+    assert lines[1].startswith(f"  outputs    url=file://{shop.repositories}/orders.git  branch=main  commit=")
+    committed = {line.split()[-1]: line.split()[1] for line in lines[2:]}
+    assert set(committed) == {"main", "state"}
+    state = shop.server.folder / "state.git"
+    for branch, commit in committed.items():
+        log = subprocess.run(
+            ["git", "-C", state, "log", "--format=%H", branch], capture_output=True, text=True, check=True
+        )
+        assert commit in [line[:10] for line in log.stdout.splitlines()]
+
+
+def test_what_was_delivered_can_be_looked_at_in_every_way(shop: Shop) -> None:
+    assert shop.service("looks", "--wait", "--timeout", "2m").code == 0
+    tree = shop.avow("status", "looks", "--tree").out
+    assert all(f"done  {step} " in tree for step in STEPS)
+    assert shop.avow("why", "looks").out.startswith("looks is READY since ")
+    for kind in ("projects", "contracts", "requests", "destinations", "resources", "drift", "policies", "decisions"):
+        check_formats(shop, "get", kind)
+    for kind in ("tokens", "audit"):
+        check_formats(shop, "get", kind)
+    for kind in ("runs", "events", "decisions"):
+        check_formats(shop, "get", kind, "--request", "looks")
+    check_formats(shop, "status", "looks")
+    check_formats(shop, "why", "looks")
+    assert shop.avow("audit").out.startswith(f"audit trail of {shop.project} is intact")
+
+
+def check_formats(shop: Shop, *words: str) -> None:
+    """Check that a command answers in every format, with the same things."""
+    said = {output: shop.avow(*words, "-o", output) for output in ("table", "json", "yaml", "name", "jsonl")}
+    assert [ended.code for ended in said.values()] == [0] * 5, words
+    assert not [output for output, ended in said.items() if steering(ended)]
+    document = json.loads(said["json"].out)
+    assert yaml.safe_load(said["yaml"].out) == document or words[0] == "why"  # which tells the present time
+    listed = document if isinstance(document, list) else [document]
+    assert len(said["jsonl"].out.splitlines()) == len(said["name"].out.splitlines()) == len(listed)
+
+
+def test_drift_is_found_explained_and_repaired(shop: Shop, tmp_path: Path) -> None:
+    assert shop.service("drifts", "--wait", "--timeout", "2m").code == 0
+    remove_ci_file(shop.repositories / "drifts.git", tmp_path / "work")
+    assert shop.avow("reconcile", "drifts").code == 0
+    eventually(lambda: "DriftFound" in shop.avow("get", "events", "drifts").out, "the drift to be found")
+    ended = shop.avow("watch", "drifts", "--timeout", "2m")
+    assert ended.code == 0
+    files = subprocess.run(
+        ["git", "-C", shop.repositories / "drifts.git", "ls-tree", "-r", "--name-only", "main"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ".github/workflows/ci.yml" in files.stdout
+
+
+def remove_ci_file(repository: Path, work: Path) -> None:
+    """Do what a careless person does."""
+    git = ["git", "-c", "user.name=someone", "-c", "user.email=someone@example.org"]
+    subprocess.run([*git, "clone", "-q", repository, work], check=True)
+    subprocess.run([*git, "rm", "-q", ".github/workflows/ci.yml"], cwd=work, check=True)
+    subprocess.run([*git, "commit", "-q", "-m", "Remove CI"], cwd=work, check=True)
+    subprocess.run([*git, "push", "-q"], cwd=work, check=True)
+
+
+def test_a_request_is_held_changed_and_given_back(shop: Shop, tmp_path: Path) -> None:
+    assert shop.service("changes", "--wait", "--timeout", "2m").code == 0
+    assert shop.avow("pause", "changes").out == "changes is held\n"
+    assert "PAUSED" in shop.avow("status", "changes").out
+    assert shop.avow("wait", "changes", "--timeout", "300ms").code == 8
+    assert shop.avow("resume", "changes").code == 0
+    manifest = tmp_path / "changes.yaml"
+    manifest.write_text(
+        "apiVersion: avow/v1\nkind: Request\nmetadata: {name: changes}\n"
+        "spec: {contract: service, inputs: {description: Takes more orders}}\n"
+    )
+    assert shop.avow("apply", "--dry-run", "-f", manifest).out == "request changes would be changed\n"
+    assert shop.avow("apply", "-f", manifest).out == "request changes changed\n"
+    assert shop.avow("wait", "changes", "--timeout", "2m").code == 0
+    assert shop.avow("apply", "-f", manifest).out == "request changes unchanged\n"
+    assert shop.avow("request", "service", "changes", "--set", "description=x").code == 6
+    gone = shop.avow("delete", "changes", "--watch", "--timeout", "2m")
+    assert (gone.code, gone.out) == (0, "DELETED  changes\n"), gone.err
+    assert "  ok  unregister" in gone.err
+    assert shop.avow("status", "changes").code == 3
+    assert shop.avow("wait", "changes", "--for", "deleted").code == 0
+
+
+def test_a_failure_ends_the_watch_at_once_and_says_why(shop: Shop, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    for file in ("contract.yaml", "provision.yaml", "delete.yaml", "observe.yaml"):
+        text = (SERVICE / file).read_text().replace("name: service\n", "name: broken\n")
+        lines = [line for line in text.splitlines() if "policy.rego" not in line and "update.yaml" not in line]
+        (broken / file).write_text("\n".join(lines) + "\n")
+    template = (broken / "provision.yaml").read_text().split("  - id: starter_files")[0]
+    (broken / "provision.yaml").write_text(
+        template + "  - id: call\n    uses: http.call\n    with:\n      method: PUT\n"
+        '      base_url: "${destination.config.catalogue_url}"\n      path: [nowhere]\n'
+        '      check: {path: [nowhere]}\n'
+        "    timeout: 5s\n    retry: {attempts: 1}\n"
+        'outputs: {url: "${steps.repository.outputs.url}", branch: main, commit: none}\n'
+        "facts: {exists: true, files: {}}\n"
+    )
+    assert shop.avow("publish", broken).code == 0
+    ended = shop.avow("request", "broken", "breaks", "--set", f"description={WORDS}", "--watch", "--timeout", "2m")
+    assert ended.code == 7, ended.err
+    assert "  x   call" in ended.err
+    assert "  <-  undo repository" in ended.err
+    assert "Error: breaks is FAILED: " in ended.err
+    assert shop.avow("why", "breaks").out.startswith("breaks is FAILED")
+    assert shop.avow("delete", "breaks", "--wait", "--timeout", "2m").code == 0
+
+
+def test_a_token_opens_only_what_it_was_granted(shop: Shop) -> None:
+    server, other = shop.server, shop.server.new_project()
+    made = server.avow("token", "create", f"dev-{shop.project}", "--grant", f"developer:{shop.project}")
+    assert made.code == 0
+    token = made.out.strip()
+    assert server.avow("get", "requests", project=shop.project, token=token).code == 0
+    assert server.avow("get", "requests", project=other, token=token).code == 3
+    assert server.avow("get", "destinations", token=token).code == 4
+    assert server.avow("token", "revoke", f"dev-{shop.project}").code == 0
+    assert server.avow("get", "requests", project=shop.project, token=token).code == 4
+
+
+def test_the_doctor_finds_nothing_broken(shop: Shop) -> None:
+    ended = shop.avow("doctor")
+    assert (ended.code, ended.err) == (0, "")
+    assert "broken" not in ended.out
+
+
+def test_a_stop_is_polite_and_the_next_start_goes_on(children: Children, tmp_path: Path) -> None:
+    first = start_avow(children, tmp_path / "data")
+    project = first.new_project()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        first.child.signal(number)
+        assert first.child.wait() == 0, first.child.output()
+        assert "Traceback" not in first.child.output()
+        assert "warning" not in first.child.output().lower()
+        second = start_avow(children, tmp_path / "data")
+        assert second.token == first.token
+        assert project in second.avow("get", "projects", "-o", "name").out
+        first = second
+
+
+def test_the_administrators_token_is_for_its_owner_alone(avow_server: AvowServer) -> None:
+    assert (avow_server.folder / "admin-token").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_watch_survives_a_restart_of_the_server(children: Children, tmp_path: Path) -> None:
+    first = start_avow(children, tmp_path / "data")
+    port = first.url.rpartition(":")[2]
+    assert first.avow("publish", SERVICE).code == 0
+    # Without a destination nothing is delivered, so the watch lasts until somebody gives it back.
+    assert first.avow("request", "service", "waits", "--set", f"description={WORDS}").code == 0
+    assert first.avow("pause", "waits").code == 0
+    words = ("-m", "platform_api.cli.main", "watch", "waits", "-o", "jsonl")
+    settings = environment(AVOW_URL=first.url, AVOW_TOKEN=first.token)
+    watch = children.start([*(Path(word) if "/" in word else word for word in (PYTHON, *words))], env=settings)
+    eventually(lambda: "RequestPaused" in watch.output() or None, "the watch to begin")
+    first.child.kill()
+    time.sleep(0.5)  # long enough for the watch to notice, and not a claim
+    second = start_avow(children, tmp_path / "data", "--port", port)
+    assert second.avow("resume", "waits").code == 0
+    assert second.avow("delete", "waits").code == 0
+    code = watch.wait(60)
+    assert code in (3, 6, 7), watch.output()
+    assert "RequestResumed" in watch.output()
