@@ -4,12 +4,12 @@ A pure ASGI layer around the application, so that streams pass through unbuffere
 goes wrong inside without a name ends here as a 500 that tells nothing but a trace id.
 """
 
+import logging
 import re
 import secrets
 import time
 from collections.abc import Callable
 
-import structlog
 from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -26,7 +26,7 @@ _TRACE_PARENT = re.compile(rb"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}\Z")
 _NO_TRACE = b"0" * 32
 _UNKNOWN = "unknown"
 
-_log = structlog.get_logger("avow.http")
+_log = logging.getLogger("avow.http")
 
 
 class Edge:
@@ -57,7 +57,8 @@ class Edge:
             else:
                 await problem_response(refusal, trace_id)(scope, receive, answer.send)
         except Exception:  # noqa: BLE001  # the edge: whatever it is, the client gets an answer
-            _log.exception("unexpected", trace_id=trace_id, operation=_operation(scope))
+            details = {"trace_id": trace_id, "operation": _operation(scope)}
+            _log.exception("a mistake of our own", extra=details)
             if not answer.status:
                 await unexpected(trace_id)(scope, receive, answer.send)
         finally:
@@ -66,14 +67,8 @@ class Edge:
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         operation = _operation(scope)
         self._metrics.observe(operation, status, seconds)
-        _log.debug(
-            "answered",
-            method=scope["method"],
-            operation=operation,
-            status=status,
-            seconds=round(seconds, 6),
-            trace_id=scope["avow.trace_id"],
-        )
+        details = {"operation": operation, "status": status, "seconds": round(seconds, 6)}
+        _log.debug("answered", extra=details | {"trace_id": scope["avow.trace_id"]})
 
 
 class _Answer:

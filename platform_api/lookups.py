@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 
 from catalog import requests
 from catalog.actor import Actor
@@ -93,7 +94,7 @@ def phases(tx: Tx) -> dict[str, int]:
 def _is_out_of_sync(tx: Tx) -> sa.ColumnElement[bool]:
     wanted = {"type": str(Type.IN_SYNC), "status": str(Status.FALSE)}
     if tx.dialect == "postgresql":
-        return requests_table.c.conditions.contains([wanted])
+        return sa.type_coerce(requests_table.c.conditions, JSONB).contains([wanted])
     each = sa.func.json_each(requests_table.c.conditions).table_valued("value")
     matches = (sa.func.json_extract(each.c.value, f"$.{name}") == value for name, value in wanted.items())
     return sa.select(sa.literal(1)).select_from(each).where(*matches).exists()

@@ -5,12 +5,12 @@ beyond the standard: `code` (stable, with a page at `type`), `errors` (one per p
 `fix`, `trace_id`, and `decision` when policy refused.
 """
 
+import logging
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib import resources
 from typing import Any
 
-import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
@@ -65,7 +65,7 @@ _EXTRA_HEADERS: Mapping[str, Mapping[str, str]] = {
     "unauthenticated": {"WWW-Authenticate": 'Bearer realm="avow"'}
 }
 
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 
 
 @lru_cache(maxsize=1)
@@ -118,7 +118,8 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(PlatformError)
     async def refused(request: Request, error: PlatformError) -> Response:
         if isinstance(error, Internal):
-            _log.error("broken promise", code=error.code, detail=error.message, exc_info=error)
+            details = {"code": error.code, "trace_id": trace_id_of(request)}
+            _log.error("a broken promise: %s", error.message, exc_info=error, extra=details)
         return problem_response(error, trace_id_of(request))
 
     @app.exception_handler(RequestValidationError)

@@ -1,7 +1,7 @@
 """What the process tells about itself: log lines and metrics.
 
-Everybody logs through the standard library or structlog and counts through `Metrics`; how
-a line looks and where it goes is decided here, once. A line never holds a body, a header
+Everybody logs through the standard library, with details in `extra`, and counts through
+`Metrics`; how a line looks and where it goes is decided here, once. A line never holds a body, a header
 or a query value, because these may hold secrets. Metrics name no project: anybody who may
 scrape them may know them all.
 """
@@ -86,6 +86,12 @@ _HELP = {
 }
 
 
+def _for_people(*, colors: bool) -> structlog.dev.ConsoleRenderer:
+    # The library's own tracebacks would show the values of local variables, secrets among them.
+    plain = structlog.dev.plain_traceback
+    return structlog.dev.ConsoleRenderer(colors=colors, sort_keys=False, exception_formatter=plain)
+
+
 def configure_logging(log_format: LogFormat, level: str, stream: TextIO = sys.stderr) -> None:
     """Send every log line of the process to a stream, in one form."""
     shared: list[Processor] = [
@@ -97,10 +103,10 @@ def configure_logging(log_format: LogFormat, level: str, stream: TextIO = sys.st
     final: list[Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if log_format is LogFormat.JSON
-        else [structlog.dev.ConsoleRenderer(colors=stream.isatty(), sort_keys=False)]
+        else [_for_people(colors=stream.isatty())]
     )
     formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared,
+        foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *final],
     )
     handler = logging.StreamHandler(stream)

@@ -7,7 +7,6 @@ answered its share. What a crash costs is one question; a policy that crashes wo
 again and again rests for a while, so that it cannot wear out everybody else's.
 """
 
-import json
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import TypeVar
 
 from catalog.digest import Json, JsonObject
 from catalog.errors import Finding
+from policy import spelling
 from policy.answer import read_answer, strict_json, unavailable
 from policy.breaker import Breaker
 from policy.bundle import bundle_of
@@ -101,7 +101,10 @@ class EmbeddedEngine:
             Unavailable: `policy_unavailable`, for every way of not having a well-formed answer.
         """
         program = self._linker.program(bundle)
-        text = _term(document)
+        try:
+            text = spelling.term(document)
+        except ValueError as error:
+            raise unavailable("the input is no text that can be evaluated") from error
         if not self._breaker.admits(program.revision):
             raise unavailable("this policy has ended its evaluation too often and rests")
         deadline = self._monotonic() + timeout_seconds
@@ -150,7 +153,7 @@ class EmbeddedEngine:
             raise unavailable("there was no answer in time")
 
     def _load(self, process: WorkerProcess, program: Program) -> None:
-        texts: list[Json] = [[text.name, text.source] for text in program.texts]
+        texts: list[Json] = [[text.name, spelling.source(text.source)] for text in program.texts]
         question: JsonObject = {
             "ask": "load",
             "revision": program.revision,
@@ -197,7 +200,7 @@ class EmbeddedEngine:
         return process
 
     def _compiler_findings(self, program: Program) -> tuple[Finding, ...]:
-        texts: list[Json] = [[text.name, text.source] for text in program.texts]
+        texts: list[Json] = [[text.name, spelling.source(text.source)] for text in program.texts]
         # A process of its own: what a stranger publishes must not cost anybody's decision.
         process = self._start()
         try:
@@ -215,16 +218,6 @@ class EmbeddedEngine:
         return tuple(_finding(part, program.texts) for part in parts)
 
 
-def _term(document: JsonObject) -> str:
-    # Not escaped beyond need: the engine would take an escape for the characters it consists of.
-    try:
-        text = json.dumps(document, ensure_ascii=False, allow_nan=False)
-        text.encode("utf-8")
-    except ValueError as error:
-        raise unavailable("the input is no JSON text") from error
-    return text
-
-
 def _entry(program: Program) -> str:
     return f"{program.package.replace('.', '/')}/{program.rule}"
 
@@ -233,11 +226,11 @@ def _expression(answer: JsonObject) -> Json:
     if not answer.get("ok"):
         raise unavailable(f"evaluation failed: {answer.get('error')}")
     try:
-        output = strict_json(str(answer.get("text")))
+        output = strict_json(spelling.answer(str(answer.get("text"))))
     except ValueError as error:
         raise unavailable("the answer is no JSON") from error
-    # Nothing beside it: some built-ins of the engine forget to escape a quote, and an input could
-    # then close this object early and have the rest read as something else.
+    # Nothing beside it: should a quote from an input end one of our strings in spite of
+    # `policy.spelling`, what follows could be read as something else.
     expressions = output.get("expressions") if isinstance(output, dict) and len(output) == 1 else None
     if not isinstance(expressions, list) or len(expressions) != 1:
         raise unavailable("the answer is undefined")
@@ -250,7 +243,8 @@ def _finding(part: Json, texts: Sequence[Text]) -> Finding:
         raise unavailable("the worker spoke nonsense")
     text = next((text for text in texts if text.name == part.get("name")), texts[0])
     offset = part.get("offset")
-    line = text.source.encode("utf-8")[: offset if isinstance(offset, int) else 0].count(b"\n") + 1
+    read = spelling.source(text.source).encode("utf-8")
+    line = read[: offset if isinstance(offset, int) else 0].count(b"\n") + 1
     return Finding(
         f"{text.path}:{line}", "policy_does_not_compile", str(part.get("text")), "correct the policy"
     )

@@ -24,8 +24,8 @@ from catalog.digest import Json, JsonObject, digest
 from catalog.errors import Unavailable
 from policy.engine import Module, PolicyBundle
 from policy.lint import CONTRACT, SETTINGS
-from policy.rules import dotted, is_base, parse_module
-from policy.tokens import Token, UnreadableError, tokens
+from policy.rules import dotted, is_base
+from policy.tokens import Kind, Token, UnreadableError, tokens
 
 _SCHEME = 1  # part of every digest: what is linked differently must have another name
 _DIGITS = 32
@@ -121,11 +121,10 @@ def _settings_reads(words: Sequence[Token], settings: str) -> list[tuple[Token, 
 
 
 def _asked(module: Module, package: str) -> str:
-    # A set that no rule declares would be undefined, and one undefined member undoes the whole.
-    parsed = parse_module(module.source)
-    deny, warn = (
-        f"data.{package}.{name}" if parsed.declares_set(name) else "[]" for name in ("deny", "warn")
-    )
+    # A set that nobody mentions would be undefined and undo the whole. One that is mentioned but
+    # is no set, or nothing at all, must undo the whole: its author meant to say something.
+    mentioned = {word.text for word in tokens(module.source) if word.kind is Kind.NAME}
+    deny, warn = (f"data.{package}.{name}" if name in mentioned else "[]" for name in ("deny", "warn"))
     return f'{{"deny": {deny}, "warn": {warn}}}'
 
 

@@ -38,7 +38,6 @@ CONTRACT = "contract"
 SETTINGS = "data.avow.settings"
 _SETS = ("deny", "warn")
 _POLICY_NAME = re.compile(r"org/[a-z][a-z0-9_]{0,62}\Z|contract\Z")
-_STRANGE_ESCAPE = re.compile(r"""\\[^"\\ntr]""")
 _PLAIN_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]*[1-9])?\Z")
 _VERBS = re.compile(r"%[sv%]")
 # Lookaround and named groups, classes by property, back references, and a quantifier over
@@ -176,15 +175,15 @@ def _refused_words(module: Module, rule: Statement, index: int) -> Iterator[Find
     word = rule.words[index]
     if word.is_sign("="):
         yield _finding(module, word.line, "unification", "= assigns or compares, as it likes", "use := or ==")
+    elif word.is_sign("%"):
+        message = "the embedded engine computes wrong remainders (of 30 by 3, for instance)"
+        yield _finding(module, word.line, "remainder", message, "have it computed and read input.facts")
     elif word.is_name("with"):
         message = "with is refused: it can end the embedded engine's process"
         yield _finding(module, word.line, "with_refused", message, "test with a table file")
     elif word.kind is Kind.NUMBER and not _PLAIN_NUMBER.match(word.text):
         message = "OPA takes 100.0 for 1, and the engines read exponents differently"
         yield _finding(module, word.line, "number", message, "write the number without .0 and exponent")
-    elif word.kind is Kind.STRING and _STRANGE_ESCAPE.search(word.text.replace("\\\\", "")):
-        message = "to the embedded engine this escape is not the character it stands for"
-        yield _finding(module, word.line, "escape", message, "write the character itself")
     elif word.is_name("some") and rule.words[index - 1].is_sign("|") and _is_pair(rule.words, index):
         message = "the embedded engine cannot read two variables right after the bar"
         yield _finding(module, word.line, "some_pair", message, "write {k: v | some k, v in …} or a rule")

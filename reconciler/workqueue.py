@@ -10,7 +10,7 @@ The statements have one shape on SQLite and PostgreSQL. Times come from the call
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from typing import Any
 
@@ -23,6 +23,7 @@ TOPIC = "work"
 LEASE = timedelta(seconds=4)
 """How long a claim lasts without a heartbeat; a dead worker's work waits that long at most."""
 
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 FLOOR_SLACK = timedelta(seconds=60)
 _SHARE = 10  # every lane with work gets a tenth of each claim, and at least one place
 
@@ -59,14 +60,6 @@ class Claim:
     attempts: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Terms:
-    owner: str
-    now: datetime
-    lease: timedelta
-    floors: Mapping[Lane, datetime]
-
-
 def enqueue(tx: Tx, project: str, request_uid: str, lane: Lane, now: datetime) -> None:
     """Put a new request into the queue, due now."""
     row = {
@@ -95,9 +88,8 @@ def wake_many(tx: Tx, request_uids: Sequence[str], lane: Lane, now: datetime) ->
     """Make several requests due at once; rows are locked in one order, so wakers cannot deadlock."""
     if not request_uids:
         return
-    these = sa.select(work.c.request_uid).where(work.c.request_uid.in_(sorted(set(request_uids))))
-    locked = these.order_by(work.c.request_uid).with_for_update().cte("locked")
-    tx.execute(_wake(lane, now).where(work.c.request_uid.in_(sa.select(locked.c.request_uid))))
+    these = _locked(work.c.request_uid.in_(sorted(set(request_uids))))
+    tx.execute(_wake(lane, now).where(work.c.request_uid.in_(these)))
     tx.ring(TOPIC)
 
 
@@ -119,14 +111,16 @@ def claim(
     Args:
         floors: see `floors`; rows due before it are not looked for.
     """
-    terms = _Terms(owner, now, lease, floors or {})
+    terms = {"at": now, "until": now + lease, "holder": owner}
+    bounds = dict.fromkeys(Lane, _LONG_AGO) | dict(floors or {})
+    heads = _heads(tx, bounds)
+    lanes = [lane for lane in Lane if lane in heads and heads[lane] <= now]
     claimed: list[Claim] = []
-    lanes = list(Lane)
     for most in (max(1, limit // _SHARE), limit):
         busy = []
         for lane in lanes:
             wanted = min(most, limit - len(claimed))
-            found = _claim_lane(tx, lane, terms, wanted) if wanted else []
+            found = _claim_lane(tx, lane, terms | {"floor": bounds[lane], "most": wanted}) if wanted else []
             claimed += found
             if len(found) == wanted:
                 busy.append(lane)
@@ -148,8 +142,7 @@ def held(tx: Tx, claims: Sequence[Claim], now: datetime, lease: timedelta) -> se
     """Extend many claims and return the requests whose claims are still valid."""
     if not claims:
         return set()
-    mine = sa.tuple_(work.c.request_uid, work.c.fence).in_([(one.request_uid, one.fence) for one in claims])
-    update = work.update().where(mine, work.c.owner.is_not(None)).values(due_at=now + lease)
+    update = work.update().where(work.c.request_uid.in_(_locked(_valid(claims)))).values(due_at=now + lease)
     return set(tx.execute(update.returning(work.c.request_uid)).scalars())
 
 
@@ -169,23 +162,24 @@ def complete(
 
 
 def complete_many(tx: Tx, rests: Sequence[tuple[Claim, datetime]], lane: Lane = Lane.RESYNC) -> set[str]:
-    """Give many claims back with one statement, each until its own time, as `complete` does.
+    """Give many claims back at once, each until its own time, as `complete` does.
 
     Return the requests whose claims were valid; nothing may be recorded for the others.
     """
     if not rests:
         return set()
-    columns = (
-        sa.column("uid", sa.String),
-        sa.column("fence", sa.BigInteger),
-        sa.column("seq", sa.BigInteger),
-        sa.column("due_at", UtcDateTime),
-    )
-    rows = [(claim.request_uid, claim.fence, claim.seq, due_at) for claim, due_at in rests]
-    rest = sa.values(*columns, name="rest").data(rows).cte("rest")
-    is_mine = (work.c.request_uid == rest.c.uid) & (work.c.fence == rest.c.fence) & work.c.owner.is_not(None)
-    update = work.update().where(is_mine).values(_at_rest(rest.c.seq, rest.c.due_at, lane) | {"attempts": 0})
-    return set(tx.execute(update.returning(work.c.request_uid)).scalars())
+    valid = set(tx.execute(_locked(_valid([claim for claim, _ in rests]))).scalars())
+    seq = sa.bindparam("seen", type_=sa.BigInteger)
+    at_rest = _at_rest(seq, sa.bindparam("until", type_=UtcDateTime), lane) | {"attempts": 0}
+    update = work.update().where(work.c.request_uid == sa.bindparam("uid")).values(at_rest)
+    rows = [
+        {"uid": claim.request_uid, "seen": claim.seq, "until": due_at}
+        for claim, due_at in rests
+        if claim.request_uid in valid
+    ]
+    if rows:
+        tx.execute(update, rows)
+    return valid
 
 
 def release(tx: Tx, claim: Claim, now: datetime) -> None:
@@ -206,12 +200,7 @@ def remove(tx: Tx, claim: Claim) -> None:
 
 def next_due(tx: Tx) -> datetime | None:
     """Return when the next request comes due, or a lease ends; None when the queue is empty."""
-    # One look at the head of each lane; a plain min() would walk the whole index.
-    heads = [
-        sa.select(sa.func.min(work.c.due_at).label("due_at")).where(work.c.lane == lane) for lane in Lane
-    ]
-    found: list[datetime | None] = list(tx.execute(sa.union_all(*heads)).scalars())
-    return min((due_at for due_at in found if due_at is not None), default=None)
+    return min(_heads(tx, dict.fromkeys(Lane, _LONG_AGO)).values(), default=None)
 
 
 def floors(tx: Tx, now: datetime) -> dict[Lane, datetime]:
@@ -222,11 +211,8 @@ def floors(tx: Tx, now: datetime) -> dict[Lane, datetime]:
     claim that begins at the floor skips them. It may be used for a few seconds; a row that
     slips below it (a skewed clock) is found again with the next floor.
     """
-    found = {}
-    for lane in Lane:
-        head = tx.execute(sa.select(sa.func.min(work.c.due_at)).where(work.c.lane == lane)).scalar_one()
-        found[lane] = min(now, head or now) - FLOOR_SLACK
-    return found
+    heads = _heads(tx, dict.fromkeys(Lane, _LONG_AGO))
+    return {lane: min(now, heads.get(lane, now)) - FLOOR_SLACK for lane in Lane}
 
 
 def backlog(tx: Tx, now: datetime) -> dict[Lane, int]:
@@ -260,18 +246,46 @@ def share_of(request_uid: str) -> float:
     return int.from_bytes(mark, "big") / 2**64
 
 
-def _claim_lane(tx: Tx, lane: Lane, terms: _Terms, limit: int) -> list[Claim]:
-    due = (work.c.lane == lane) & (work.c.due_at <= terms.now)
-    if lane in terms.floors:
-        due &= work.c.due_at >= terms.floors[lane]
-    query = sa.select(work.c.request_uid).where(due).order_by(work.c.due_at).limit(limit)
+def _heads_statement() -> sa.CompoundSelect[tuple[int, datetime | None]]:
+    # One look at the head of each lane; a plain min() over all would walk the whole index.
+    heads = (
+        sa.select(sa.literal(int(lane)).label("lane"), sa.func.min(work.c.due_at).label("due_at")).where(
+            work.c.lane == int(lane), work.c.due_at >= sa.bindparam(f"floor_{int(lane)}", type_=UtcDateTime)
+        )
+        for lane in Lane
+    )
+    return sa.union_all(*heads)
+
+
+def _claim_statement() -> sa.Executable:
+    due = work.c.due_at.between(sa.bindparam("floor"), sa.bindparam("at"))
+    query = sa.select(work.c.request_uid).where(work.c.lane == sa.bindparam("of_lane"), due)
+    query = query.order_by(work.c.due_at).limit(sa.bindparam("most", type_=sa.Integer))
     # A common table expression that locks is evaluated once; as a plain subquery the planner
     # may run it again for every row and claim more than the limit.
     first = query.with_for_update(skip_locked=True).cte("first").prefix_with("MATERIALIZED")
     update = work.update().where(work.c.request_uid.in_(sa.select(first.c.request_uid)))
-    ends_at = terms.now + terms.lease
-    update = update.values(due_at=ends_at, owner=terms.owner, fence=work.c.fence + 1, woken_at=None)
-    rows = tx.execute(update.returning(*(work.c[name] for name in Claim.__dataclass_fields__)))
+    update = update.values(
+        due_at=sa.bindparam("until", type_=UtcDateTime),
+        owner=sa.bindparam("holder"),
+        fence=work.c.fence + 1,
+        woken_at=None,
+    )
+    return update.returning(*(work.c[name] for name in Claim.__dataclass_fields__))
+
+
+# Made once: they run for every batch, and making them costs more than running them.
+_HEADS = _heads_statement()
+_CLAIM = _claim_statement()
+
+
+def _heads(tx: Tx, bounds: Mapping[Lane, datetime]) -> dict[Lane, datetime]:
+    rows = tx.execute(_HEADS, {f"floor_{int(lane)}": bound for lane, bound in bounds.items()})
+    return {Lane(row.lane): row.due_at for row in rows if row.due_at is not None}
+
+
+def _claim_lane(tx: Tx, lane: Lane, terms: Mapping[str, object]) -> list[Claim]:
+    rows = tx.execute(_CLAIM, {**terms, "of_lane": int(lane)})
     return [Claim(**(dict(row) | {"lane": lane})) for row in rows.mappings()]
 
 
@@ -294,6 +308,17 @@ def _wake(lane: Lane, due_at: datetime) -> sa.Update:
         due_at=sa.case((is_free & (work.c.due_at > due_at), _time(due_at)), else_=work.c.due_at),
         woken_at=sa.case((~is_free & sooner, _time(due_at)), else_=work.c.woken_at),
     )
+
+
+def _valid(claims: Sequence[Claim]) -> sa.ColumnElement[bool]:
+    pairs = [(claim.request_uid, claim.fence) for claim in claims]
+    return sa.tuple_(work.c.request_uid, work.c.fence).in_(pairs) & work.c.owner.is_not(None)
+
+
+def _locked(which: sa.ColumnElement[bool]) -> sa.Select[tuple[str]]:
+    # Everybody who locks several rows locks them in this order, so that none waits for another in a ring.
+    locked = sa.select(work.c.request_uid).where(which).order_by(work.c.request_uid).with_for_update()
+    return sa.select(locked.cte("locked").c.request_uid)
 
 
 def _mine(statement: Any, claim: Claim) -> Any:

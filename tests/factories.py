@@ -264,7 +264,8 @@ def created_database(url: str, bell: Bell | None = None) -> Iterator[Database]:
             importlib.import_module(f"{package}.tables")
     database = Database(url, ring=None if bell is None else bell.ring)
     try:
-        metadata.create_all(database.engine)
+        with database.write() as tx:
+            metadata.create_all(tx.connection)  # in one transaction, which is many times faster
         yield database
     finally:
         database.close()

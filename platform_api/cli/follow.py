@@ -27,6 +27,8 @@ PATIENCE_SECONDS = 60.0
 """How long a server may be out of reach before following is given up: longer than a restart takes."""
 
 _PAGE = {"page_size": 1000}
+_BEGINS = {Goal.READY: "OperationBegun", Goal.DELETED: "DeletionRequested"}
+"""Where the story begins of what somebody waits for; what was before has been told to others."""
 
 Heard = Callable[[Document], None]
 
@@ -84,7 +86,8 @@ class Followed:
             return events[ids.index(self.last_id) + 1 :] if self.last_id in ids else []
         if self.is_new:
             return events
-        begun = [index for index, event in enumerate(events) if event.get("kind") == "OperationBegun"]
+        begin = _BEGINS[self.goal]
+        begun = [index for index, event in enumerate(events) if event.get("kind") == begin]
         return events[begun[-1] :] if begun else events[-1:]
 
     def lines(self, event: Document) -> Iterator[Line]:

@@ -60,6 +60,8 @@ def get(
         "q": search,
     }
     query = _query(wanted, session, {key: value for key, value in filters.items() if value})
+    if request and wanted.of_request:
+        query.pop("project", None)  # the address says it already
     with connect(session) as client:
         if name and not (wanted.needs_request and not name.startswith(_RUN)):
             _answer(session, wanted, _one(client, session, wanted, name))

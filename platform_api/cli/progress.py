@@ -1,8 +1,8 @@
 """Showing a story while it happens: lines off a terminal, a live line on one.
 
 `follow` writes into it. Off a terminal every line is written once and flushed, with no
-escape byte and no carriage return; on a terminal the last line shows what is under way
-and how long it has taken.
+escape byte and no carriage return; on a terminal the last line moves and shows what is
+under way.
 """
 
 from typing import Protocol

@@ -212,23 +212,21 @@ def _read(path: Path, *, is_needed: bool = False) -> str:
 
 def _keep(context: typer.Context, parameter: typer.CallbackParam, value: Any) -> None:
     if value is not None:
-        context.obj = replace(context.obj, **{str(parameter.name): value})
+        context.obj = replace(context.obj, **{str(parameter.name).removeprefix("shared_"): value})
 
 
-def _after(  # the body never runs: Typer reads the options, `_keep` takes their values
+def _shared(*names: str) -> Any:
+    return typer.Option(*names, hidden=True, expose_value=False, callback=_keep)
+
+
+# The body never runs: Typer reads the options, and `_keep` takes their values. Their names must
+# not be those of any command's own parameters, which would get these values otherwise.
+def _after(
     *,
-    url: Annotated[str | None, typer.Option("--url", hidden=True, expose_value=False, callback=_keep)] = None,
-    token: Annotated[
-        str | None, typer.Option("--token", hidden=True, expose_value=False, callback=_keep)
-    ] = None,
-    project: Annotated[
-        str | None, typer.Option("--project", "-p", hidden=True, expose_value=False, callback=_keep)
-    ] = None,
-    output: Annotated[
-        str | None, typer.Option("--output", "-o", hidden=True, expose_value=False, callback=_keep)
-    ] = None,
-    no_input: Annotated[
-        bool | None, typer.Option("--no-input", hidden=True, expose_value=False, callback=_keep)
-    ] = None,
+    shared_url: Annotated[str | None, _shared("--url")] = None,
+    shared_token: Annotated[str | None, _shared("--token")] = None,
+    shared_project: Annotated[str | None, _shared("--project", "-p")] = None,
+    shared_output: Annotated[str | None, _shared("--output", "-o")] = None,
+    shared_no_input: Annotated[bool | None, _shared("--no-input")] = None,
 ) -> None:
     pass

@@ -52,6 +52,8 @@ def verdict(request: Document | None, goal: Goal) -> Verdict:
             return Verdict(ExitCode.NOT_FOUND, "it is deleted")
         case "deleting", Goal.READY:
             return Verdict(ExitCode.CONFLICT, "it is being deleted")
+        case "paused", _:
+            return _GO_ON
         case _:
             return _unfinished(unmet(request or {}))
 

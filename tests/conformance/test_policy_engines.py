@@ -100,18 +100,14 @@ def test_it_says_who_it_is_and_that_it_is_ready(engine: PolicyEngine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rules", "line"),
-    [
-        ('deny contains "x" if {\n\tinput.inputs.a == \n}', 7),
-        ('deny contains "x" if contains("a")', 5),
-        ('f(x) := x\n\ndeny contains "x" if f(1, 2) == 1', 7),
-    ],
-    ids=["half a comparison", "too few arguments", "too many arguments"],
+    "rules",
+    ['deny contains "x" if contains("a")', 'f(x) := x\n\ndeny contains "x" if f(1, 2) == 1'],
+    ids=["too few arguments", "too many arguments"],
 )
-def test_what_only_a_compiler_sees_is_found_by_one(opa: OpaEngine, rules: str, line: int) -> None:
+def test_what_only_the_servers_compiler_sees_is_found_with_its_line(opa: OpaEngine, rules: str) -> None:
     found = opa.check(a_policy(rules).modules)
 
-    assert f"policy.rego:{line}" in [finding.pointer for finding in found] or found[0].pointer != ""
+    assert [finding.pointer for finding in found] == [f"policy.rego:{5 + rules.count(chr(10))}"]
 
 
 def test_a_syntax_error_is_found_with_its_line(engine: PolicyEngine) -> None:
@@ -359,7 +355,7 @@ EXPRESSIONS = {
     "type_name": "type_name(input.inputs.any)",
     "equality": "[input.inputs.any == input.inputs.n, input.inputs.s != input.inputs.t]",
     "order": "[input.inputs.n < input.inputs.small, input.inputs.n >= input.inputs.m]",
-    "arithmetic": "[input.inputs.small + 3, input.inputs.small - 10, input.inputs.small * 7, input.inputs.small % 3]",
+    "arithmetic": "[input.inputs.small + 3, input.inputs.small - 10, input.inputs.small * 7]",
     "membership": "[input.inputs.any in input.inputs.xs, input.inputs.s in input.inputs.words]",
     "comprehension": "{k: v | some k, v in input.inputs.o}",
     "the value itself": "input.inputs.any",

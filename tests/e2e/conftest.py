@@ -50,7 +50,9 @@ class AvowServer:
     child: Child
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    def avow(self, *words: str | Path, project: str = "default", token: str = "", cwd: Path | None = None) -> Ended:
+    def avow(
+        self, *words: str | Path, project: str = "default", token: str = "", cwd: Path | None = None
+    ) -> Ended:
         """Run a command against it, with its output piped."""
         ended = subprocess.run(
             [*COMMAND, *map(str, words)],
@@ -81,7 +83,10 @@ class AvowServer:
 
 def environment(**extra: str) -> dict[str, str]:
     """Return a clean environment in which the source tree is found."""
-    return {name: os.environ[name] for name in KEPT if name in os.environ} | {"PYTHONPATH": str(ROOT), **extra}
+    return {name: os.environ[name] for name in KEPT if name in os.environ} | {
+        "PYTHONPATH": str(ROOT),
+        **extra,
+    }
 
 
 def start_avow(
@@ -96,15 +101,18 @@ def start_avow(
     """
     words = ("-o", "json", "up", "--data-dir", str(folder), "--port", "0", *options)
     child = children.start([*COMMAND, *words], env=environment(**(settings or {})))
-    said = eventually(lambda: _ready(child), "avow up to be ready", 120)
+    said = eventually(lambda: _said(child), "avow up to be ready", 120)
     return AvowServer(said["url"], Path(said["token_file"]).read_text().strip(), folder, child)
 
 
-def _ready(child: Child) -> dict[str, str] | None:
+def _said(child: Child) -> dict[str, str]:
+    """Return what it says when it is ready; empty before."""
     assert child.is_running, f"avow up ended early:\n{child.output()}"
-    lines = [line for line in child.output().splitlines(keepends=True) if line.startswith("{") and line.endswith("\n")]
-    found = [json.loads(line) for line in lines]
-    return next((line for line in found if "url" in line), None)
+    for line in child.output().splitlines(keepends=True):
+        if line.startswith("{") and line.endswith("\n") and "token_file" in line:
+            said: dict[str, str] = json.loads(line)
+            return said
+    return {}
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.failures import FailureGroup
 from schemathesis.specs.openapi.checks import (
     allow_header_conformance,
     content_type_conformance,
@@ -112,7 +113,7 @@ def test_generated_requests_find_no_fault_and_no_untruth(doors: Doors) -> None:
     schema = schemathesis.openapi.from_asgi("/openapi.json", doors.app)
     walked, statuses = {"openapi"}, Counter[int]()
     for result in schema.get_all_operations():
-        operation = result.ok()
+        operation: Any = result.ok()  # type: ignore[union-attr]  # an unreadable operation fails the test
         walked.add(operation.definition.raw["operationId"])
         if not walked & STREAMS:
             statuses += tried(operation, GenerationMode.POSITIVE, doors.secrets["admin"])
@@ -121,7 +122,7 @@ def test_generated_requests_find_no_fault_and_no_untruth(doors: Doors) -> None:
         walked -= STREAMS
     assert walked == {each.id for each in operations(doors)} - STREAMS
     assert statuses.total() > 200
-    assert {200, 400, 404, 405, 422} <= set(statuses), "the walk did not get past the front door"
+    assert {200, 400, 404, 422} <= set(statuses), "the walk did not get past the front door"
 
 
 def tried(operation: Any, mode: GenerationMode, token: str) -> Counter[int]:
@@ -151,5 +152,5 @@ def test_the_walk_notices_a_fault(doors: Doors, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr("platform_api.routes.health.installed_version", broken)
     schema = schemathesis.openapi.from_asgi("/openapi.json", doors.app)
-    with pytest.raises(Exception, match="Server error"):
+    with pytest.raises(FailureGroup, match="Server error"):
         tried(schema["/version"]["GET"], GenerationMode.POSITIVE, doors.secrets["admin"])

@@ -28,7 +28,7 @@ def test_a_json_line_holds_one_document_with_its_exception() -> None:
     try:
         int("inside")
     except ValueError:
-        structlog.get_logger("avow.test").exception("it broke", trace_id="t1")
+        logging.getLogger("avow.test").exception("it broke", extra={"trace_id": "t1"})
     logging.getLogger("elsewhere").warning("said %s", "plainly")
     first, second = (json.loads(line) for line in out.getvalue().splitlines())
     assert (first["event"], first["trace_id"], first["level"], first["logger"]) == (
@@ -48,6 +48,22 @@ def test_a_plain_line_holds_no_escape_byte_when_nobody_watches() -> None:
     structlog.get_logger("avow.test").info("ready", port=1)
     assert "ready" in out.getvalue()
     assert "\x1b" not in out.getvalue()
+
+
+@pytest.mark.parametrize("log_format", list(LogFormat))
+def test_a_traceback_shows_no_values(log_format: LogFormat) -> None:
+    out = io.StringIO()
+    configure_logging(log_format, "info", out)
+
+    def fail(password: str) -> None:
+        raise LookupError(len(password))
+
+    try:
+        fail(f"S3CR{3}T")  # so that the source line does not hold it
+    except LookupError:
+        structlog.get_logger("avow.test").exception("it broke")
+    assert "LookupError" in out.getvalue()
+    assert "S3CR3T" not in out.getvalue()
 
 
 def test_what_is_below_the_level_is_not_said() -> None:

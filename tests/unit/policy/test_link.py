@@ -75,10 +75,21 @@ def test_other_settings_make_another_module_and_another_revision() -> None:
     assert not {text.name for text in link(one).texts} & {text.name for text in link(two).texts}
 
 
-def test_a_set_that_no_rule_declares_is_empty_instead_of_undefined() -> None:
+def test_a_set_that_nobody_mentions_is_empty_instead_of_undefined() -> None:
     program = link(bundle_of([contract_module(CONTRACT)], {}))
 
     assert f'"contract": {{"deny": data.{program.package}.deny, "warn": []}}' in program.texts[-1].source
+
+
+@pytest.mark.parametrize(
+    "rule",
+    ['deny := "x"', 'deny["x"]', '  deny contains "x"', "deny(x) := x", "default deny := {}"],
+    ids=repr,
+)
+def test_a_set_that_is_mentioned_in_any_form_is_asked_for(rule: str) -> None:
+    program = link(bundle_of([contract_module(f"package avow.contract\n\nimport rego.v1\n\n{rule}\n")], {}))
+
+    assert f'"deny": data.{program.package}.deny' in program.texts[-1].source
 
 
 def test_no_author_can_know_the_name_of_the_entry_point() -> None:

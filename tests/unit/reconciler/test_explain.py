@@ -88,3 +88,10 @@ def test_the_earliest_unmet_condition_speaks() -> None:
     denied, drifted = stated("PolicyDenied", Type.ALLOWED), stated("Drifted", Type.IN_SYNC)
     both = replace(denied, conditions={**drifted.conditions, **denied.conditions})
     assert told(both).reason == "PolicyDenied"
+
+
+def test_drift_of_a_held_request_is_shown_because_nothing_is_done_about_it() -> None:
+    difference = Difference("/size", "s", "m")
+    held = replace(stated("Drifted", Type.IN_SYNC), paused=True)
+    found = told(held, differences=(difference,))
+    assert (found.reason, found.differences) == ("Paused", (difference,))

@@ -220,24 +220,25 @@ def test_a_request_that_was_given_back_rests_in_the_lowest_lane(db: Database) ->
 
 
 def test_many_are_given_back_at_once_each_as_if_alone(db: Database) -> None:
-    uids = fill(db, 4)
+    fill(db, 4)
     resting, woken, replaced, idle = claim(db, limit=4)
     wake(db, woken.request_uid, START + SOON, Lane.TEARDOWN)
     complete(db, idle)
     with db.write() as tx:
         tx.execute(work.update().where(work.c.request_uid == replaced.request_uid).values(due_at=START))
-    heir = one(db)
+    one(db)  # the heir of the third
+    times = {part: LATER + SOON * number for number, part in enumerate([resting, woken, replaced, idle])}
     with db.write() as tx:
-        rests = [
-            (part, LATER + SOON * number) for number, part in enumerate([resting, woken, replaced, idle])
-        ]
-        valid = workqueue.complete_many(tx, rests)
+        valid = workqueue.complete_many(tx, list(times.items()))
         assert workqueue.complete_many(tx, []) == set()
+        rows = {row.request_uid: (row.due_at, row.lane, row.owner) for row in tx.execute(sa.select(work))}
     assert valid == {resting.request_uid, woken.request_uid}
-    assert one(db, START + SOON).lane is Lane.TEARDOWN
-    rested = one(db, LATER)
-    assert (rested.request_uid, rested.lane) in {(uid, Lane.RESYNC) for uid in uids}
-    complete(db, heir)
+    assert rows == {
+        resting.request_uid: (times[resting], Lane.RESYNC, None),
+        woken.request_uid: (START + SOON, Lane.TEARDOWN, None),
+        replaced.request_uid: (START + LEASE, Lane.CHANGE, "me"),
+        idle.request_uid: (LATER, Lane.RESYNC, None),
+    }
 
 
 def test_failures_in_a_row_are_counted_until_a_pass_succeeds(db: Database) -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from platform_api.cli import look, tokens, waiting
 from platform_api.cli.main import run
+from tests.unit.platform_api.cli.documents import NOW
 from tests.unit.platform_api.cli.stub import Stub, serving
 
 ENVIRONMENT = ("AVOW_URL", "AVOW_TOKEN", "AVOW_TOKEN_FILE", "AVOW_PROJECT", "NO_COLOR", "TERM")
@@ -32,10 +34,12 @@ def stub() -> Iterator[Stub]:
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Keep the machine's own settings and token files out."""
+    """Keep the machine's own settings, token files and clock out."""
     for name in ENVIRONMENT:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for module in (look, tokens, waiting):
+        monkeypatch.setattr(module, "utc_now", lambda: NOW)
     monkeypatch.chdir(tmp_path)
 
 

@@ -10,9 +10,13 @@ NEEDED = ("Available", "Placed", "Allowed", "Applied", "Observed", "InSync", "Wr
 Document = dict[str, Any]
 
 
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+"""The time that every command of a test takes for the present."""
+
+
 def ago(**span: float) -> str:
-    """Return the time that lies so far back, and a little more so that it is not ambiguous."""
-    return (datetime.now(UTC) - timedelta(**span) - timedelta(milliseconds=200)).isoformat()
+    """Return the time that lies so far back."""
+    return (NOW - timedelta(**span)).isoformat()
 
 
 def condition(type_: str, status: str, reason: str, message: str = "") -> Document:

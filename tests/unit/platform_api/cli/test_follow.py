@@ -252,6 +252,21 @@ def test_gone_is_the_good_end_of_a_deletion(avow: Avow, stub: Stub) -> None:
     assert (ended.code, ended.out) == (0, "DELETED  orders-db\n")
 
 
+def test_the_story_of_a_deletion_begins_with_the_deletion(avow: Avow, stub: Stub) -> None:
+    stub.says("DELETE", ITEM, Said(request("deleting"), 202))
+    stub.says("GET", ITEM, request("deleting"), request("deleted"))
+    before = event(1, "OperationBegun", "it was changed by hand", "repair")
+    asked = event(2, "DeletionRequested", "the deletion of orders-db was requested by ann")
+    stub.says(
+        "GET", f"{ITEM}/events", page(before, asked, event(3, "OperationBegun", "take it down", "delete"))
+    )
+    ended = avow("delete", "orders-db", "--watch")
+    assert ended.err.splitlines() == [
+        "  --  the deletion of orders-db was requested by ann",
+        "  --  delete: take it down",
+    ]
+
+
 def test_another_request_under_the_name_means_that_the_first_is_gone(avow: Avow, stub: Stub) -> None:
     deleting = request("deleting", condition("Applied", "Unknown", "Operating"))
     stub.says("GET", ITEM, deleting, request("pending", uid="req_another"))

@@ -201,6 +201,12 @@ def test_decisions_and_the_audit_trail_are_the_projects(avow: Avow, stub: Stub) 
         assert stub.last("GET").query["project"] == "shop"
 
 
+def test_the_decisions_of_a_request_are_asked_for_by_its_address(avow: Avow, stub: Stub) -> None:
+    stub.says("GET", f"{ITEM}/decisions", page())
+    avow("get", "decisions", "--request", "orders-db")
+    assert set(stub.last("GET").query) == {"page_size"}
+
+
 def test_events_are_listed_per_request(avow: Avow, stub: Stub) -> None:
     stub.says("GET", f"{ITEM}/events", page(event(1, "DriftFound", "the CI file is gone", "Drifted")))
     assert avow("get", "events", "orders-db").out.splitlines()[1].split(maxsplit=3)[1:] == [
@@ -244,9 +250,7 @@ def test_status_says_where_a_request_stands(avow: Avow, stub: Stub) -> None:
             "commit": "4f1c2ab" + "0" * 33,
         }
     ]
-    stub.says(
-        "GET", ITEM, request("ready", condition("Applied", "True", "Delivered"), destination="pg-1")
-    )
+    stub.says("GET", ITEM, request("ready", condition("Applied", "True", "Delivered"), destination="pg-1"))
     stub.says("GET", f"{ITEM}/git", {"items": git})
     assert avow("status", "orders-db").out == (
         "READY  orders-db  postgres 1.0.0  (project default, env dev, owner team-orders)\n"
@@ -309,7 +313,7 @@ def test_why_says_what_since_when_whose_move_it_is_and_what_to_do(avow: Avow, st
         waiting_on={"kind": "contract-owner", "owner": "team-data", "ref": "postgres 1.0.0"},
         differences=[{"path": "/files/ci.yml", "delivered": "sha256:1"}],
         next_action="wait for the repair: avow watch orders-db",
-        retry_at=ago(seconds=-47),
+        retry_at=ago(seconds=-46),
     )
     stub.says("GET", f"{ITEM}/why", document)
     assert avow("why", "orders-db").out == (

@@ -65,3 +65,5 @@ def test_a_token_is_revoked_by_its_id_or_name(avow: Avow, stub: Stub) -> None:
     assert avow("token", "revoke", "ci").out == "token ci revoked\n"
     assert avow("token", "revoke", "tok_1").out == "token tok_1 revoked\n"
     assert avow("token", "revoke", "nobody").code == 3
+    # The token to revoke is not the token that revokes.
+    assert {asked.headers["Authorization"] for asked in stub.asked} == {"Bearer avow_test"}

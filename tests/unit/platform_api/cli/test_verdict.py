@@ -37,6 +37,7 @@ def spoken(request: dict[str, Any]) -> str:
         (request("drifted", ("InSync", "False", "DriftReported")), Goal.READY, ExitCode.FAILED),
         (request("progressing", ("Written", "False", "WritebackFailed")), Goal.READY, None),
         (request("paused"), Goal.READY, None),
+        (request("paused", ("Placed", "False", "NoDestination")), Goal.READY, None),
         (request("deleting"), Goal.READY, ExitCode.CONFLICT),
         (request("deleted"), Goal.READY, ExitCode.NOT_FOUND),
         (None, Goal.READY, ExitCode.NOT_FOUND),
