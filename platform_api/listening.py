@@ -90,7 +90,7 @@ class Listener:
                 self._clock.set_by(lambda: _database_time(connection))
 
     def _hear(self, connection: sa.Connection) -> None:
-        driver: Any = connection.connection.driver_connection
+        driver: Any = connection.connection.dbapi_connection
         for _ in range(self._rounds):
             if self._stopping.is_set():
                 return

@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     run_lease_seconds: float = Field(3.0, gt=0, description="Lease of a worker on a run.")
     poll_seconds: float = Field(1.0, gt=0, description="How often idle threads look without being woken.")
     policy_seconds: float = Field(2.0, gt=0, description="How long one policy evaluation may take.")
+    git_check_seconds: float = Field(
+        60.0, gt=0, description="How often git is compared with what was written."
+    )
     clock_seconds: float = Field(30.0, gt=0, description="How often the database's clock is consulted.")
 
     # What steps may reach. Nothing private, until an operator names it.

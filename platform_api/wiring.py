@@ -45,8 +45,9 @@ from reconciler import workqueue
 from reconciler.change import Branch
 from reconciler.loop import Loop, LoopSettings
 from reconciler.reconcile import Reconciler
+from reconciler.remote import Pace, Remote
 from reconciler.workqueue import Lane
-from reconciler.writeback import Place, Writer
+from reconciler.writeback import Writer
 
 _SHIPPED_EXECUTORS = {"workflow": "executors.workflow.executor:create"}
 _STATE_REPOSITORY = "state"
@@ -245,11 +246,12 @@ def _writers(platform: Platform) -> list[Background]:
         Writer(
             platform.db,
             platform.bell,
-            Place(settings.folder / "clones" / branch, url, branch, access=access),
+            Remote(settings.folder / "clones" / branch, url, branch, access=access),
             owner=platform.mint("wrt"),
             clock=platform.clock,
             mint=platform.mint,
             roll=random.random,
+            pace=Pace(check_seconds=settings.git_check_seconds),
         )
         for branch in Branch
     ]

@@ -23,6 +23,7 @@ from policy.decision import Decision
 from policy.document import Query, document
 from policy.engine import PolicyBundle, PolicyEngine
 from policy.redact import redaction
+from policy.spelling import is_speakable
 
 TIMEOUT_SECONDS = 2.0
 _REMEMBERED = 512
@@ -107,9 +108,10 @@ class Admission:
 
 
 def _check_json(asked: JsonObject) -> None:
+    fix = "remove unpaired surrogates, Unicode noncharacters and numbers beyond range"
     try:
-        canonical_json(asked)
+        is_text = is_speakable(canonical_json(asked).decode("utf-8"))
     except ValueError as error:
-        message = "The request holds something that has no JSON form."
-        fix = "remove unpaired surrogates and numbers beyond range"
-        raise Invalid("input_not_json", message, fix=fix) from error
+        raise Invalid("input_not_json", "The request has no JSON form.", fix=fix) from error
+    if not is_text:
+        raise Invalid("input_not_json", "The request holds what is no character.", fix=fix)

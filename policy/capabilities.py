@@ -7,10 +7,10 @@ request, where an engine that lacks a function either errs or leaves a denial un
 Facts that need a refused function (an address within a network, the order of two
 versions, the time) are computed in Python and handed in as `input.facts`.
 
-What no list of functions can keep apart: the embedded engine sees a quote, a backslash or
-a control character as the escape that JSON writes for it when it counts, orders or matches
-text, its `.` in a pattern is one byte, values of different types have another order, and
-numbers beyond 2^53 lose digits. Policies should not rest on any of these.
+What no list of functions can keep apart: to the embedded engine, `.` in a pattern is one
+byte, and a quote, a backslash or a control character is none of the characters that a
+pattern can name; values of different types have another order than in OPA, the empty text
+comes last, and numbers beyond 2^53 lose digits. Policies should not rest on any of these.
 """
 
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class Refusal:
     fix: str
 
 
-_UNESCAPED = "the embedded engine forgets to escape what is left"
+_UNESCAPED = "the embedded engine knows other white space, and forgets to escape what is left"
 _PREFIX = "use trim_prefix or trim_suffix"
 _LETTERS = "the embedded engine orders numbers as if they were words"
 _FACTS = "have it computed outside and read it from input.facts"
@@ -80,9 +80,13 @@ REFUSED = (
     Refusal("bits.", "no policy needs it", "compare numbers"),
     Refusal("upper", "the embedded engine changes ASCII letters only", "compare the text as it is"),
     Refusal("lower", "the embedded engine changes ASCII letters only", "compare the text as it is"),
-    Refusal("substring", "the embedded engine cuts escapes apart", "use startswith, endswith or split"),
-    Refusal("indexof", "the embedded engine counts escapes", "use contains"),
-    Refusal("indexof_n", "the embedded engine counts escapes", "use contains"),
+    Refusal(
+        "substring",
+        "the embedded engine cuts characters beyond ASCII apart",
+        "use startswith, endswith or split",
+    ),
+    Refusal("indexof", "the embedded engine counts bytes", "use contains"),
+    Refusal("indexof_n", "the embedded engine counts bytes", "use contains"),
     Refusal(
         "strings.", "the embedded engine lacks it or breaks text beyond ASCII", "use contains or replace"
     ),

@@ -30,6 +30,11 @@ _SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _PATTERN_OF = "regex.match"
 
 
+def is_speakable(text: str) -> bool:
+    """Say whether a text is free of the noncharacters that stand for something here."""
+    return _STAND_INS.search(text) is None
+
+
 def term(document: JsonObject) -> str:
     """Return the input document as the engine is to read it.
 
@@ -38,7 +43,7 @@ def term(document: JsonObject) -> str:
     """
     text = json.dumps(document, ensure_ascii=False, allow_nan=False)
     text.encode("utf-8")
-    if _STAND_INS.search(text):
+    if not is_speakable(text):
         raise ValueError("the input holds Unicode noncharacters")
     return _ESCAPE.sub(_stand_in, text) if "\\" in text else text
 

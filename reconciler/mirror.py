@@ -8,10 +8,9 @@ works. A push and its record are two steps; between them stands nothing but the 
 in the commit, and that is enough to finish the record later, whoever does it.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 
 from catalog import events
 from catalog.audit import PLATFORM
@@ -25,18 +24,13 @@ from reconciler.change import Branch, Change, Kind
 from reconciler.commits import CHANGE_TRAILER, Batch, batch_of, id_of, newest_of_each
 from reconciler.lease import Lease
 from reconciler.outbox import Row
+from reconciler.strange import restore, strange_files, tell
 from reconciler.workqueue import Lane
-from reconciler.written import MISSING, File, Placed
+from reconciler.written import MISSING, Placed
 
 FIRST_LOG = 500
 LONGEST_LOG = 32_000
 _CHUNK = 500
-
-_SAID = {
-    "Changed": "was changed by somebody else; it is written again",
-    "Deleted": "was deleted by somebody else; it is written again",
-    "ForeignFile": "held a file of somebody else; ours has taken its place",
-}
 
 FailPoint = Callable[[str], None]
 
@@ -152,7 +146,7 @@ class Mirror:
             self._save_tip(held, tip, was_rewritten=before.tip is not None and not knows)
         if before.error and not waiting:
             self._clear_error(held)
-        strange = self._report(held, tip, tree)
+        strange = self._report(held, tree)
         self._tip, self._tree, self.is_seen = tip, tree, True
         return Seen(adopted, strange)
 
@@ -220,7 +214,7 @@ class Mirror:
             for end in ends:
                 found = others.get(end.change.path, MISSING)
                 if found not in (MISSING, id_of(end.content)):
-                    self._tell(tx, end.change, found, "ForeignFile")
+                    tell(tx, end.change, found, "ForeignFile", now)
             written.save_tip(tx, branch, remote, tip, now)
             written.save_error(tx, branch, remote, "", now)
             workqueue.wake_many(tx, [end.change.request_uid for end in ends], Lane.CALLBACK, now)
@@ -259,28 +253,17 @@ class Mirror:
             most *= 4
         return {}, False
 
-    def _report(self, held: Lease, tip: str | None, tree: dict[str, str]) -> int:
-        """Queue what others changed to be written again, and say so once; return how many files."""
+    def _report(self, held: Lease, tree: dict[str, str]) -> int:
+        """Have what others changed written again; return how many files that concerns."""
+        branch = self._target.branch
         with self._db.read() as tx:
-            files = written.files(tx, self._target.branch)
-        strange = [file for path, file in files.items() if _is_strange(file, tree.get(path, MISSING))]
-        for chunk in _chunks(strange):
+            found = strange_files(written.files(tx, branch), tree)
+        for start in range(0, len(found), _CHUNK):
             with self._db.write() as tx:
                 now = self._clock()
                 lease.check(tx, held, now)
-                changes = [self._restoration(file, tip) for file in chunk]
-                outbox.restore(tx, self._target.branch, changes, now, self._mint)
-                for file, change in zip(chunk, changes, strict=True):
-                    found = tree.get(file.path, MISSING)
-                    self._tell(tx, change, found, "Changed" if found else "Deleted")
-                    written.mark_foreign(tx, self._target.branch, file.path, found)
-                workqueue.wake_many(tx, [file.request_uid for file in chunk], Lane.CALLBACK, now)
-        return len(strange)
-
-    def _restoration(self, file: File, tip: str | None) -> Change:
-        trailers = {"Avow-Request": file.request_uid, "Avow-Restored-Over": tip or "nothing"}
-        message = f"{file.path}: restore"
-        return Change(file.project, file.request_uid, self._target.branch, file.path, None, message, trailers)
+                restore(tx, branch, found[start : start + _CHUNK], tree, now=now, mint=self._mint)
+        return len(found)
 
     def _content(self, tx: Tx, row: Row) -> str | None:
         if row.kind is not Kind.RESTORE:
@@ -298,19 +281,6 @@ class Mirror:
         ]
         written.save(tx, branch, placed, now)
 
-    def _tell(self, tx: Tx, change: Change, found: str, reason: str) -> None:
-        place = f"{change.path} on branch {change.branch}"
-        event = events.Event(
-            project=change.project,
-            request_uid=change.request_uid,
-            kind="GitDrift",
-            reason=reason,
-            message=f"{place} {_SAID[reason]}",
-            at=self._clock(),
-            detail={"branch": str(change.branch), "path": change.path, "found": found},
-        )
-        events.append(tx, event)
-
     def _clear_error(self, held: Lease) -> None:
         with self._db.write() as tx:
             now = self._clock()
@@ -326,13 +296,3 @@ class Mirror:
             if was_rewritten:
                 message = f"the history of branch {branch} was rewritten by somebody else"
                 events.append(tx, events.Event(PLATFORM, None, "GitRewritten", message, now))
-
-
-def _is_strange(file: File, found: str) -> bool:
-    return found not in (file.blob_id, file.foreign_blob_id)
-
-
-def _chunks(files: Sequence[File]) -> Iterator[list[File]]:
-    waiting = iter(files)
-    while chunk := list(islice(waiting, _CHUNK)):
-        yield chunk

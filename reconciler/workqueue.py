@@ -23,6 +23,7 @@ TOPIC = "work"
 LEASE = timedelta(seconds=4)
 """How long a claim lasts without a heartbeat; a dead worker's work waits that long at most."""
 
+_CHUNK = 1000  # databases take only so many parameters
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 FLOOR_SLACK = timedelta(seconds=60)
 _SHARE = 10  # every lane with work gets a tenth of each claim, and at least one place
@@ -85,12 +86,13 @@ def wake(tx: Tx, request_uid: str, lane: Lane, now: datetime, delay: timedelta =
 
 
 def wake_many(tx: Tx, request_uids: Sequence[str], lane: Lane, now: datetime) -> None:
-    """Make several requests due at once; rows are locked in one order, so wakers cannot deadlock."""
-    if not request_uids:
-        return
-    these = _locked(work.c.request_uid.in_(sorted(set(request_uids))))
-    tx.execute(_wake(lane, now).where(work.c.request_uid.in_(these)))
-    tx.ring(TOPIC)
+    """Make any number of requests due at once; those that are gone for good are left alone."""
+    uids = sorted(set(request_uids))
+    for start in range(0, len(uids), _CHUNK):
+        these = [row.request_uid for row in _locked(tx, uids[start : start + _CHUNK])]
+        tx.execute(_wake(lane, now).where(work.c.request_uid.in_(these)))
+    if uids:
+        tx.ring(TOPIC)
 
 
 def claim(
@@ -140,10 +142,9 @@ def hold(tx: Tx, claim: Claim, now: datetime, lease: timedelta) -> None:
 
 def held(tx: Tx, claims: Sequence[Claim], now: datetime, lease: timedelta) -> set[str]:
     """Extend many claims and return the requests whose claims are still valid."""
-    if not claims:
-        return set()
-    update = work.update().where(work.c.request_uid.in_(_locked(_valid(claims)))).values(due_at=now + lease)
-    return set(tx.execute(update.returning(work.c.request_uid)).scalars())
+    valid = _valid(tx, claims)
+    tx.execute(work.update().where(work.c.request_uid.in_(valid)).values(due_at=now + lease))
+    return valid
 
 
 def complete(
@@ -166,9 +167,7 @@ def complete_many(tx: Tx, rests: Sequence[tuple[Claim, datetime]], lane: Lane = 
 
     Return the requests whose claims were valid; nothing may be recorded for the others.
     """
-    if not rests:
-        return set()
-    valid = set(tx.execute(_locked(_valid([claim for claim, _ in rests]))).scalars())
+    valid = _valid(tx, [claim for claim, _ in rests])
     seq = sa.bindparam("seen", type_=sa.BigInteger)
     at_rest = _at_rest(seq, sa.bindparam("until", type_=UtcDateTime), lane) | {"attempts": 0}
     update = work.update().where(work.c.request_uid == sa.bindparam("uid")).values(at_rest)
@@ -310,15 +309,19 @@ def _wake(lane: Lane, due_at: datetime) -> sa.Update:
     )
 
 
-def _valid(claims: Sequence[Claim]) -> sa.ColumnElement[bool]:
-    pairs = [(claim.request_uid, claim.fence) for claim in claims]
-    return sa.tuple_(work.c.request_uid, work.c.fence).in_(pairs) & work.c.owner.is_not(None)
+def _valid(tx: Tx, claims: Sequence[Claim]) -> set[str]:
+    fences = {claim.request_uid: claim.fence for claim in claims}
+    rows = _locked(tx, list(fences))
+    return {row.request_uid for row in rows if row.owner is not None and row.fence == fences[row.request_uid]}
 
 
-def _locked(which: sa.ColumnElement[bool]) -> sa.Select[tuple[str]]:
+def _locked(tx: Tx, request_uids: Sequence[str]) -> Sequence[sa.Row[Any]]:
     # Everybody who locks several rows locks them in this order, so that none waits for another in a ring.
-    locked = sa.select(work.c.request_uid).where(which).order_by(work.c.request_uid).with_for_update()
-    return sa.select(locked.cte("locked").c.request_uid)
+    if not request_uids:
+        return []
+    query = sa.select(work.c.request_uid, work.c.fence, work.c.owner)
+    query = query.where(work.c.request_uid.in_(sorted(set(request_uids))))
+    return tx.execute(query.order_by(work.c.request_uid).with_for_update()).all()
 
 
 def _mine(statement: Any, claim: Claim) -> Any:

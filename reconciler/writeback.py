@@ -6,84 +6,30 @@ follows when it fails. Nothing that git does blocks a writer of the database: ro
 the outbox, with the reason, until the remote takes them.
 """
 
-import hashlib
 import logging
 import threading
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from catalog.bell import Bell
 from catalog.clock import Clock
 from catalog.db import Database
 from catalog.errors import PlatformError
 from catalog.ids import Mint
-from executors.repository import Access, Broken, Rejected, Repository
-from executors.retry import RetryPolicy, Roll, delay_before
+from executors.repository import Broken, Rejected, Repository
+from executors.retry import Roll, delay_before
 from reconciler import lease, outbox, workqueue, written
 from reconciler.heartbeat import Heartbeat
 from reconciler.lease import Lease
 from reconciler.mirror import FailPoint, Mirror, Target, TurnedAway
 from reconciler.outbox import TOPIC
+from reconciler.remote import Pace, Remote, lease_name, remote_digest
 from reconciler.workqueue import Fenced, Lane
 
 _log = logging.getLogger(__name__)
 
-_DEFAULT_PORTS = {"https": 443, "http": 80, "ssh": 22}
 _WAKE_AT_ONCE = 500
-_RACE = RetryPolicy(initial_seconds=0.05, max_seconds=2.0)
-_FAILURE = RetryPolicy(initial_seconds=1.0, max_seconds=60.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Which branch is written, through which clone, and in whose name.
-
-    Attributes:
-        directory: for the clone; nobody else may use it, not another process either.
-        author: `Name <mail>`.
-        access: how the remote is reached; its `depth` must stay None, because our own commits
-            are looked for in the past.
-    """
-
-    directory: Path
-    url: str
-    branch: str
-    author: str = "Avow <avow@localhost>"
-    access: Access = field(default_factory=Access)
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How fast and how patient a writer is.
-
-    Attributes:
-        linger_seconds: how long it waits after a ring for more to come, so that pushes are few.
-        commits_per_push: one commit per change, so many with one push.
-        check_seconds: how often the branch is compared with what was written.
-        poll_seconds: how long a lost ring can delay a change.
-        lease_seconds: how long a dead writer keeps the others waiting.
-        race: the wait after somebody else was faster.
-        races: so often in a row that it is not a race, but a branch that cannot be moved.
-        failure: the wait while the remote does not answer or takes nothing.
-        refusals: so many changes refused one after the other mean that it is not the changes.
-        keep: how long written rows are kept.
-        tidy_pushes: after so many pushes the clone is packed.
-    """
-
-    linger_seconds: float = 0.2
-    commits_per_push: int = 100
-    check_seconds: float = 60.0
-    poll_seconds: float = 2.0
-    lease_seconds: float = 3.0
-    race: RetryPolicy = _RACE
-    races: int = 5
-    failure: RetryPolicy = _FAILURE
-    refusals: int = 3
-    keep: timedelta = timedelta(days=7)
-    tidy_pushes: int = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +53,7 @@ class Writer:
         self,
         db: Database,
         bell: Bell,
-        place: Place,
+        remote: Remote,
         *,
         owner: str,
         clock: Clock,
@@ -118,22 +64,22 @@ class Writer:
     ) -> None:
         self._db = db
         self._bell = bell
-        self._place = place
+        self._remote = remote
         self._owner = owner
         self._clock = clock
         self._mint = mint
         self._roll = roll
         self._pace = pace or Pace()
         self._at = at
-        self._target = Target(_digest(place.url), place.branch, place.author)
-        self._name = lease_name(place.url, place.branch)
+        self._target = Target(remote_digest(remote.url), remote.branch, remote.author)
+        self._name = lease_name(remote.url, remote.branch)
         self._lease: Lease | None = None
         self._opened: tuple[Repository, Mirror] | None = None
         self._most = self._pace.commits_per_push
         self._checked_at: datetime | None = None
         self._races = self._failures = self._refusals = self._pushes = 0
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"writer-{place.branch}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"writer-{remote.branch}", daemon=True)
         self.counts: Counter[str] = Counter()
 
     def start(self) -> None:
@@ -174,7 +120,7 @@ class Writer:
             try:
                 rest = self.turn()
             except Exception:  # noqa: BLE001 - the edge of a thread: the next turn may fare better
-                _log.exception("a turn of the git writer failed", extra={"branch": self._place.branch})
+                _log.exception("a turn of the git writer failed", extra={"branch": self._remote.branch})
                 rest = self._failed("the git writer failed; see its log")
             self._pause(rest, seen)
         heartbeat.stop()
@@ -236,8 +182,8 @@ class Writer:
 
     def _open(self) -> tuple[Repository, Mirror]:
         if self._opened is None:
-            place = self._place
-            repository = Repository.open(place.directory, place.url, place.branch, place.access)
+            remote = self._remote
+            repository = Repository.open(remote.directory, remote.url, remote.branch, remote.access)
             mirror = Mirror(self._db, repository, self._target, self._clock, self._mint, at=self._at)
             self._opened = (repository, mirror)
         return self._opened
@@ -249,7 +195,7 @@ class Writer:
 
     def _keep_house(self, repository: Repository) -> None:
         with self._db.write() as tx:
-            outbox.prune(tx, self._place.branch, self._clock() - self._pace.keep)
+            outbox.prune(tx, self._remote.branch, self._clock() - self._pace.keep)
         if self._pushes >= self._pace.tidy_pushes:
             repository.tidy()
             self._pushes = 0
@@ -284,7 +230,7 @@ class Writer:
 
     def _mend(self, error: Broken) -> Rest:
         self.counts["reclones"] += 1
-        _log.warning("the clone is made anew: %s", error.message, extra={"branch": self._place.branch})
+        _log.warning("the clone is made anew: %s", error.message, extra={"branch": self._remote.branch})
         self._forget()
         try:
             if self._opened is not None:
@@ -325,22 +271,3 @@ class Writer:
     def _forget(self) -> None:
         if self._opened is not None:
             self._opened[1].forget()
-
-
-def lease_name(url: str, branch: str) -> str:
-    """Return the name under which writers of one branch of one remote elect each other."""
-    return f"git:{branch}:{_digest(url).removeprefix('sha256:')[:32]}"
-
-
-def normalised(url: str) -> str:
-    """Return one spelling for all the addresses that surely mean the same repository."""
-    parts = urlsplit(url)
-    host = (parts.hostname or "").lower()
-    port = "" if parts.port in (None, _DEFAULT_PORTS.get(parts.scheme.lower())) else f":{parts.port}"
-    path = unquote(parts.path).rstrip("/").removesuffix(".git")
-    return f"{parts.scheme.lower()}://{host}{port}{path}"
-
-
-def _digest(url: str) -> str:
-    # The address may name internal hosts; rows and lease names need not repeat it.
-    return "sha256:" + hashlib.sha256(normalised(url).encode("utf-8")).hexdigest()

@@ -18,7 +18,7 @@ from pathlib import Path
 from catalog import ids
 from catalog.bell import Bell
 from catalog.clock import utc_now
-from catalog.db import Database
+from catalog.db import Database, Tx
 from executors.runs import TOPIC
 from executors.workflow import tasks
 from executors.workflow.parts import Parts, worker_of
@@ -39,10 +39,14 @@ def parts(database: Database, ledger_url: str) -> Parts:
         mint=lambda prefix: ids.mint(prefix, utc_now()),
         roll=random.random,
         files_of=lambda _digest: {},
-        record_event=lambda _tx, **_: None,
+        record_event=_tell_nobody,
         on_final=lambda tx, _project, _uid: tx.ring("work"),
         lease_seconds=LEASE_SECONDS,
     )
+
+
+def _tell_nobody(tx: Tx, **_: str) -> None:
+    """Stand in for the catalogue's events."""
 
 
 def new_worker() -> Worker:

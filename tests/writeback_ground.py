@@ -23,8 +23,9 @@ from executors.retry import RetryPolicy
 from reconciler import outbox, workqueue
 from reconciler.change import Change
 from reconciler.outbox import Pending
+from reconciler.remote import Pace, Remote
 from reconciler.workqueue import Lane
-from reconciler.writeback import Pace, Place, Writer
+from reconciler.writeback import Writer
 from tests.factories import PROJECT, a_request, store_project
 from tests.services.polling import eventually
 
@@ -107,11 +108,11 @@ class Ground:
         Args:
             late: how much later it is for this writer.
         """
-        place = Place(self.folder / name, url or self.url, self.branch, access=self.access)
+        remote = Remote(self.folder / name, url or self.url, self.branch, access=self.access)
         made = Writer(
             self.db,
             self.bell,
-            place,
+            remote,
             owner=name,
             clock=lambda: utc_now() + late,
             mint=new_id,

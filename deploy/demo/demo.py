@@ -39,7 +39,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def main() -> int:
     """Play the demo and return the exit code."""
     for number in SIGNALS:
-        signal.signal(number, _interrupted)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, _interrupted)
     began_at = time.monotonic()
     say(WELCOME)
     folder = Path(tempfile.mkdtemp(prefix="avow-demo-"))

@@ -19,9 +19,8 @@ from executors.outputs import InvalidOutput, checked, plain_text
 from executors.port import Effect, RunReport, RunState, WorkOrder
 from executors.workflow.act import Actor, Held
 from executors.workflow.check import workflow_findings
-from executors.workflow.events import Accepted
 from executors.workflow.exchange import Course
-from executors.workflow.journal import CANCEL, SIGNAL, entries_of
+from executors.workflow.journal import CANCEL, SIGNAL, accepted
 from executors.workflow.look import Looker
 from executors.workflow.parts import Parts
 from executors.workflow.spec import parse_workflow
@@ -130,9 +129,8 @@ class WorkflowExecutor:
 
     def _store(self, order: WorkOrder, run_id: str) -> bool:
         now = self._parts.clock()
-        [first] = entries_of([Accepted(now)], 0)
         with self._parts.database.write() as tx:
-            is_new = runs.add(tx, run_id, order, first, now)
+            is_new = runs.add(tx, run_id, order, accepted(now), now)
             if is_new:
                 self._tell_of_start(tx, order)
         return is_new

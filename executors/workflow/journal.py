@@ -16,7 +16,7 @@ from executors import claims, runs
 from executors.claims import ClaimedRun, Page, Written
 from executors.port import RunReport
 from executors.runs import Entry, Letter
-from executors.workflow.events import Event, decode, encode
+from executors.workflow.events import Accepted, Event, decode, encode
 from executors.workflow.exchange import Cancel, Decision, Mail, Signal
 from executors.workflow.narrate import told
 from executors.workflow.state import Run, fold
@@ -132,6 +132,11 @@ class _SqlBook:
                 reason=happening.reason,
                 message=f"{held.operation}: {happening.message}",
             )
+
+
+def accepted(at: datetime) -> Entry:
+    """Return the entry with which every journal begins."""
+    return Entry(1, *encode(Accepted(at)))
 
 
 def run_of(stored: Sequence[Entry]) -> Run:

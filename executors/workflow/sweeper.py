@@ -39,7 +39,7 @@ class Sweeper:
         self._dispatcher = dispatcher
         self._bell = bell
         self._clock = clock
-        self._rung: dict[str, datetime] = {}
+        self._rung: dict[DueRun, datetime] = {}
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -61,9 +61,10 @@ class Sweeper:
         with self._database.read() as tx:
             due = claims.due(tx, now, BATCH)
         self._rung = {run: at for run, at in self._rung.items() if _is_recent(at, now)}
-        overdue = [run for run in due if run.id not in self._rung and _is_overdue(run, now)]
+        # A run that was taken up and came due once more is another matter than the one rung for.
+        overdue = [run for run in due if run not in self._rung and _is_overdue(run, now)]
         for run in overdue:
-            self._rung[run.id] = now
+            self._rung[run] = now
             self._dispatcher.ring(run.id)
         return len(overdue)
 

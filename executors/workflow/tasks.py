@@ -8,7 +8,6 @@ work. Each child process builds its own worker after the fork, from an importabl
 """
 
 import logging
-import multiprocessing
 import os
 import pkgutil
 import re
@@ -131,6 +130,7 @@ def serve(broker_url: str, factory: str, *, concurrency: int, log_level: str = "
         concurrency=concurrency,
         optimization="fair",
         loglevel=log_level,
+        quiet=True,
         without_gossip=True,
         without_mingle=True,
         without_heartbeat=True,
@@ -146,11 +146,14 @@ class _Child:
     def __init__(self, build: Callable[[], Worker]) -> None:
         self._build = build
         self._worker: Worker | None = None
-        # Shared with the parent, which cannot call into a child that is driving a run.
-        self._closing = multiprocessing.Event()
+        # The parent cannot call into a child that is driving a run. A pipe's end is seen by every
+        # child, and a child that was killed leaves nothing locked, unlike a shared event.
+        self._end_of_work, write_end = os.pipe()
+        self._work_goes_on: int | None = write_end
 
     def begin(self, **_: object) -> None:
         """Build this child's worker."""
+        self.close()
         worker = self._build()
         worker.keeper.on_hung = _end_child
         worker.keeper.start()
@@ -174,11 +177,13 @@ class _Child:
             self._worker.keeper.stop()
 
     def close(self, **_: object) -> None:
-        """Tell every child, from the parent, to begin nothing more."""
-        self._closing.set()
+        """Let go of the pipe's writing end; when the parent does, by choice or by dying, children stop."""
+        if self._work_goes_on is not None:
+            os.close(self._work_goes_on)
+            self._work_goes_on = None
 
     def _await_close(self, worker: Worker) -> None:
-        self._closing.wait()
+        os.read(self._end_of_work, 1)
         worker.stop()
 
 

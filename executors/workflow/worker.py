@@ -22,7 +22,7 @@ from executors.runs import Letter
 from executors.workflow.act import Actor, Held
 from executors.workflow.decide import decide, settle
 from executors.workflow.exchange import Call, Claimed, Course, Decision, Moment, News, Returned
-from executors.workflow.journal import Book, Journal, frozen_page, mail_of, page_of, run_of
+from executors.workflow.journal import Book, Journal, accepted, frozen_page, mail_of, page_of, run_of
 from executors.workflow.keeper import Keeper
 from executors.workflow.spec import parse_workflow
 from executors.workflow.state import Run
@@ -111,7 +111,8 @@ class Worker:
         claim = book.claim(run_id, self.keeper.owner, now, self.keeper.lease_end(now))
         if claim is None:
             return None
-        entries = book.entries(claim.id)
+        # A run that was never driven has nothing in its journal but the acceptance.
+        entries = book.entries(claim.id) if claim.seq > 1 else [accepted(claim.created_at)]
         try:
             with _contained(claim):
                 run = run_of(entries)

@@ -93,7 +93,7 @@ class Client:
         asked, given = dict(query or {}), 0
         while True:
             page = self.get(path, asked).document
-            for item in page.get("items", []):
+            for item in _items(page):
                 yield item
                 given += 1
                 if given == limit:
@@ -107,7 +107,7 @@ class Client:
         """Return a request with the files that git holds for it, for the eye."""
         where = path("projects", str(request.get("project")), "requests", str(request.get("name")), "git")
         found = self.find(where)
-        return request if found is None else request | {"git": found.document.get("items", [])}
+        return request if found is None else request | {"git": _items(found.document)}
 
     @contextmanager
     def events(
@@ -158,7 +158,7 @@ class Client:
         for tries_left in reversed(range(TRIES if is_repeatable else 1)):
             try:
                 return self._http.request(method, path, params=query, json=json, **sent)
-            except httpx.ConnectError as error:
+            except (httpx.ConnectError, httpx.TimeoutException) as error:
                 raise self._unreachable(error) from error
             except httpx.TransportError as error:
                 if not tries_left:
@@ -211,6 +211,11 @@ def connect(session: Session) -> Iterator[Client]:
 def path(*segments: str) -> str:
     """Return the address of something under `/v1`, each segment quoted so that none leads elsewhere."""
     return "/v1/" + "/".join(quote(segment, safe="") for segment in segments)
+
+
+def _items(page: Document) -> list[Document]:
+    items = page.get("items")
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
 def _document(response: httpx.Response) -> Document | None:

@@ -61,10 +61,9 @@ def doctor(context: typer.Context) -> None:
     with connect(session) as client:
         findings = [*_server(client, session), *_machine(session)]
     if session.is_table:
-        for line in _lines(session, findings):
-            session.terminal.answer(line)
+        _answer(session, findings)
     else:
-        show(session, [asdict(finding) for finding in findings])
+        show(session, [asdict(finding) | {"health": str(finding.health)} for finding in findings])
     broken = [finding.name for finding in findings if finding.health is Health.BROKEN]
     if broken:
         raise Failure(ExitCode.FAILED, f"Something is broken: {', '.join(broken)}.")
@@ -81,7 +80,7 @@ def _server(client: Client, session: Session) -> Iterator[Finding]:
         yield Finding("version", Health.OFF, f"this command is {own_version()}", "use the server's version")
     yield from _asked("token", lambda: _token(client))
     yield from _asked("ready", lambda: _parts(client))
-    yield from _asked("policy", lambda: _policy(client))
+    yield from _asked("policies", lambda: _policy(client))
 
 
 def _asked(name: str, ask: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
@@ -117,10 +116,10 @@ def _policy(client: Client) -> Iterator[Finding]:
     count = len(modules) if isinstance(modules, list) else 0
     said = " ".join(filter(None, (_text(engine, "name"), _text(engine, "version"))))
     if engine.get("is_ready"):
-        yield Finding("policy", Health.OK, f"{said}, {count} modules in force")
+        yield Finding("policies", Health.OK, f"{said}, {count} modules in force")
     else:
         message = _text(engine, "message") or "it does not answer"
-        yield Finding("policy", Health.BROKEN, f"{said}: {message}", "nothing is accepted until it answers")
+        yield Finding("policies", Health.BROKEN, f"{said}: {message}", "nothing is accepted until it answers")
 
 
 def _machine(session: Session) -> Iterator[Finding]:
@@ -134,19 +133,18 @@ def _machine(session: Session) -> Iterator[Finding]:
         yield Finding("git", Health.OK, git)
     for module, (what, fix) in _EXTRAS.items():
         if find_spec(module) is None:
-            yield Finding(what, Health.OFF, "not installed here", fix)
+            yield Finding(what, Health.OFF, "not to be had: its library is not installed here", fix)
 
 
-def _lines(session: Session, findings: list[Finding]) -> Iterator[str]:
-    terminal = session.terminal
+def _answer(session: Session, findings: list[Finding]) -> None:
     rows = columns(
         [[finding.health, one_line(finding.name), one_line(finding.message)] for finding in findings]
     )
     for finding, row in zip(findings, rows, strict=True):
-        mark = terminal.paint(finding.health, _COLOURS[finding.health], terminal.out)
-        yield mark + row[len(finding.health) :]
-        if finding.fix and finding.health is not Health.OK:
-            yield f"        {one_line(finding.fix)}"
+        health = finding.health
+        session.terminal.answer(row.removeprefix(health), mark=health, colour=_COLOURS[health])
+        if finding.fix and health is not Health.OK:
+            session.terminal.answer(f"        {one_line(finding.fix)}")
 
 
 def _text(document: Document, name: str) -> str:

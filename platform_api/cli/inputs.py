@@ -7,6 +7,7 @@ the file.
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -46,11 +47,23 @@ def typed(text: str, schema: Schema) -> Any:
     if "string" in types or any(isinstance(option, str) for option in schema.get("enum", ())):
         return text
     try:
-        value = json.loads(text)
+        value = strict_json(text)
     except ValueError:
         return text
     is_certain = wanted is not None or isinstance(value, bool | int | float | None)
     return value if is_certain else text
+
+
+def strict_json(text: str) -> Any:
+    """Return the value of a JSON text, of the part of JSON that every reader agrees on.
+
+    Raises:
+        ValueError: it is none: no JSON, not finite, or nested without end.
+    """
+    try:
+        return json.loads(text, parse_constant=_refuse, parse_float=_finite)
+    except RecursionError as error:
+        raise ValueError("it nests too deeply") from error
 
 
 def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
@@ -72,13 +85,24 @@ def _checked(name: str, equals: str, option: str) -> str:
 
 def _json(value: str, text: str) -> Any:
     try:
-        return json.loads(value)
+        return strict_json(value)
     except ValueError as error:
         raise Failure(
             ExitCode.USAGE,
             f"--set-json {text.partition('=')[0]}: the value is not JSON: {error}.",
             fix="quote it for the shell: --set-json 'sizes=[1, 2]'",
         ) from error
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("the number is too large")
+    return number
 
 
 def _put(target: dict[str, Any], names: Sequence[str], value: object) -> None:

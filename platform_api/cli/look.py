@@ -13,7 +13,7 @@ from platform_api.cli.kinds import Kind, item_path, kind_named, list_path
 from platform_api.cli.output import Document, show
 from platform_api.cli.session import Session, new_app, session_of
 from platform_api.cli.standing import status_lines, tree_lines, why_lines
-from platform_api.cli.tables import table
+from platform_api.cli.tables import plain, table
 
 app = new_app()
 
@@ -123,11 +123,10 @@ def _listed(
 ) -> Iterator[Document]:
     if kind.name == "policies":
         found = client.get(where).document
-        engine = found.get("engine", {})
-        said = f"{engine.get('name')} {engine.get('version', '')}".strip()
-        yield from (
-            {"name": name, "engine": said, "revision": found.get("revision")} for name in found["modules"]
-        )
+        engine, modules = found.get("engine"), found.get("modules")
+        said = plain([engine.get("name"), engine.get("version")]) if isinstance(engine, dict) else ""
+        for name in modules if isinstance(modules, list) else ():
+            yield {"name": name, "engine": said.replace(",", " "), "revision": found.get("revision")}
     else:
         size = min(limit, _PER_PAGE) if limit else _PER_PAGE
         yield from client.pages(where, query | {"page_size": size}, limit)
@@ -152,7 +151,7 @@ def _one(client: Client, session: Session, kind: Kind, name: str) -> Document:
 
 def _with_steps(client: Client, run: Document) -> Document:
     steps = client.find(path("runs", str(run.get("id")), "steps"))
-    return run if steps is None else run | {"steps": steps.document.get("items", [])}
+    return run if steps is None else run | {"steps": steps.document.get("items")}
 
 
 def _answer(session: Session, kind: Kind, found: Document | list[Document]) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from platform_api.cli.failure import Failure
+from platform_api.cli.failure import ExitCode, Failure
 from platform_api.cli.session import (
     DEFAULT_PROJECT,
     DEFAULT_URL,
@@ -136,6 +136,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code."""
     began_at = time.monotonic()
     try:
+        _check_text(arguments)
         _command().main(args=list(arguments), prog_name="avow", obj=began_at)
     except Failure as failure:
         sys.stderr.write("".join(f"{line}\n" for line in failure.lines()))
@@ -154,6 +155,19 @@ def main() -> None:
         # The reader has left (`| head`). Without this, Python complains about it while it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
+
+
+def _check_text(arguments: Sequence[str]) -> None:
+    # Bytes that are no UTF-8 arrive as lone surrogates, which no server and no JSON would take.
+    strange = [argument for argument in arguments if not argument.isascii() and not _is_encodable(argument)]
+    if strange:
+        raise Failure(
+            ExitCode.USAGE, f"{strange[0]!a} is not UTF-8 text.", fix="check how the shell encodes it"
+        )
+
+
+def _is_encodable(text: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _command() -> Any:

@@ -54,6 +54,7 @@ _SPEC = {
     ManifestKind.DESTINATION: frozenset({"kind", "config", "projects", "capacity", "cordoned"}),
     ManifestKind.REQUEST: frozenset({"contract", "version", "inputs"}),
 }
+_MAPPINGS = frozenset({"labels", "config", "inputs"})
 _ADDED_BY_GIT = frozenset({"uid", "generation"})
 
 
@@ -86,6 +87,8 @@ def _manifest(document: Mapping[str, Any], place: str) -> Manifest:
     metadata, spec = document["metadata"], document.get("spec", {})
     findings = list(_unknown(metadata, {"name", "project"} | _METADATA[kind] | _ADDED_BY_GIT, "/metadata"))
     findings += _unknown(spec, _SPEC[kind], "/spec")
+    findings += _not_mappings(metadata, "/metadata")
+    findings += _not_mappings(spec, "/spec")
     if findings:
         raise _refused(place, findings)
     said = {name: metadata[name] for name in sorted(_METADATA[kind]) if name in metadata} | spec
@@ -116,6 +119,12 @@ def _unknown(part: Mapping[str, Any], known: frozenset[str] | set[str], pointer:
             yield Finding(
                 f"{pointer}/{name}", "unknown_field", "this field is not known here", f"known: {listed}"
             )
+
+
+def _not_mappings(part: Mapping[str, Any], pointer: str) -> Iterator[Finding]:
+    for name in _MAPPINGS & part.keys():
+        if not isinstance(part[name], dict | None):
+            yield Finding(f"{pointer}/{name}", "wrong_type", "must be a mapping", "write key: value pairs")
 
 
 def _refused(place: str, findings: list[Finding]) -> Invalid:

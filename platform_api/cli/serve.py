@@ -48,6 +48,12 @@ _Workers = Annotated[int | None, typer.Option(min=1, help="Runs driven at once b
 _LogLevel = Annotated[str | None, typer.Option(help="debug, info, warning or error.")]
 _LISTENING = (signal.SIGINT, signal.SIGTERM)
 
+_PARTS = {
+    Role.API: ("database", "policy"),
+    Role.WORKER: ("database", "workers"),
+    Role.RECONCILER: ("database", "policy", "git"),
+}
+
 OnReady = Callable[[str], None]
 
 
@@ -82,7 +88,7 @@ def up(
         workers=workers,
         log_level=log_level,
     )
-    _run(settings, ALL_ROLES, _announce(context, settings, "everything in one process"))
+    _run(settings, ALL_ROLES, _announce(context, settings, ALL_ROLES))
 
 
 @app.command()
@@ -109,7 +115,7 @@ def api(
         policy_dir=policy_dir,
         log_level=log_level,
     )
-    _run(settings, (Role.API,), _announce(context, settings, "the API alone"))
+    _run(settings, (Role.API,), _announce(context, settings, (Role.API,)))
 
 
 @app.command()
@@ -131,7 +137,7 @@ def worker(
         log_level=log_level,
     )
     with told_as_failure(), _ended_by_signals():
-        code = server.serve_worker(settings, _announce(context, settings, "a worker"))
+        code = server.serve_worker(settings, _announce(context, settings, (Role.WORKER,)))
     raise typer.Exit(code)
 
 
@@ -157,14 +163,16 @@ def reconciler(
         policy_dir=policy_dir,
         log_level=log_level,
     )
-    _run(settings, (Role.RECONCILER,), _announce(context, settings, "a reconciler"))
+    _run(settings, (Role.RECONCILER,), _announce(context, settings, (Role.RECONCILER,)))
 
 
-def start_lines(settings: Settings, what: str, url: str, seconds: float) -> Iterator[str]:
+def start_lines(settings: Settings, roles: Collection[Role], url: str, seconds: float) -> Iterator[str]:
     """Yield what a person reads when it runs: what is in use, what else there is, what to do now."""
     folder = settings.data_dir
+    what = "everything in one process" if len(roles) == len(ALL_ROLES) else f"the {', '.join(roles)} alone"
+    used = {part for role in roles for part in _PARTS[role]}
     yield f"avow {own_version()}  (python {platform.python_version()}, {what}, data in {folder})"
-    yield from (f"  {line}" for line in columns([[*row] for row in _parts(settings)]))
+    yield from (f"  {line}" for line in columns([[*row] for row in _parts(settings) if row[0] in used]))
     if url:
         token = folder / TOKEN_FILE
         yield f"API  {url}   described at {url}/openapi.json"
@@ -254,14 +262,14 @@ def _settings(**given: object) -> Settings:
         return configuration.load({name: value for name, value in given.items() if value is not None})
 
 
-def _announce(context: typer.Context, settings: Settings, what: str) -> OnReady:
+def _announce(context: typer.Context, settings: Settings, roles: Collection[Role]) -> OnReady:
     given: Given = context.obj
 
     def announce(url: str) -> None:
         terminal, format_ = terminal_of(given), format_of(given)
         seconds = time.monotonic() - given.began_at
         if format_ is Format.TABLE:
-            lines = start_lines(settings, what, url, seconds)
+            lines = start_lines(settings, roles, url, seconds)
         else:
             said: Document = {"name": "avow", "version": own_version(), "ready_seconds": round(seconds, 3)}
             where = {"url": url, "token_file": str(settings.folder / TOKEN_FILE)} if url else {}

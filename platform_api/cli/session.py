@@ -5,6 +5,7 @@ take a `Session` from their context. Nothing here talks to a server, so that com
 do not talk load no HTTP library.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -23,6 +24,7 @@ DEFAULT_URL = "http://127.0.0.1:8420"
 DEFAULT_PROJECT = "default"
 LOCAL_TOKEN = Path(".avow/admin-token")
 OWN_TOKEN = Path(".config/avow/token")
+_TOKEN = re.compile(r"[!-~]+\Z")
 
 
 class Format(StrEnum):
@@ -191,6 +193,18 @@ def options_after() -> list[Any]:
 
 
 def _token(given: Given, host: str) -> str:
+    token = _found(given, host)
+    if token and not _TOKEN.match(token):
+        # Sent, it would be refused by the HTTP library, whose message repeats it.
+        raise Failure(
+            ExitCode.AUTH,
+            "The token holds characters that no token has.",
+            fix="check --token, AVOW_TOKEN and the token file",
+        )
+    return token
+
+
+def _found(given: Given, host: str) -> str:
     if given.token:
         return given.token.strip()
     if given.token_file:

@@ -74,19 +74,23 @@ class Terminal:
     err: TextIO
     is_plain: bool = False
 
-    def answer(self, text: str) -> None:
-        """Write to stdout at once, so that a reader of the pipe sees it as it happens."""
-        self.out.write(text + "\n")
+    def answer(self, text: str, *, mark: str = "", colour: str = "") -> None:
+        """Write clean text to stdout at once, so that a reader of the pipe sees it as it happens.
+
+        Args:
+            mark: our own word before the text, in a colour where colours are wanted.
+        """
+        self.out.write(self.paint(mark, colour, self.out) + clean(text) + "\n")
         self.out.flush()
 
     def tell(self, text: str) -> None:
-        """Write to stderr."""
-        self.err.write(text + "\n")
+        """Write clean text to stderr at once."""
+        self.err.write(clean(text) + "\n")
         self.err.flush()
 
     def paint(self, text: str, colour: str, stream: TextIO) -> str:
         """Return text in a colour when the stream is a terminal that wants it."""
-        return typer.style(text, fg=colour) if self.has_colour(stream) else text
+        return typer.style(text, fg=colour) if text and self.has_colour(stream) else text
 
     def has_colour(self, stream: TextIO) -> bool:
         """Say whether escape sequences may go to this stream."""

@@ -60,7 +60,7 @@ def verdict(request: Document | None, goal: Goal) -> Verdict:
 
 def unmet(request: Document) -> Document:
     """Return the earliest condition that does not hold, empty when none is stated."""
-    stated = {part.get("type"): part for part in request.get("conditions", []) if isinstance(part, dict)}
+    stated = {part.get("type"): part for part in request.get("conditions") or () if isinstance(part, dict)}
     known = (stated[name] for name in NEEDED if name in stated)
     return next((condition for condition in known if condition.get("status") != "True"), {})
 

@@ -90,12 +90,11 @@ def _body(client: Client, words: Words, held: dict[str, Any]) -> dict[str, Any]:
 
 def _schema(client: Client, body: dict[str, Any]) -> dict[str, Any]:
     """Return the contract's inputs, so that `--set` knows a number from a text; empty without one."""
-    where = path("contracts", str(body.get("contract")))
-    if body.get("version"):
-        where = f"{where}/versions/{body['version']}"
-    answer = client.find(where)
+    version = ("versions", str(body["version"])) if body.get("version") else ()
+    answer = client.find(path("contracts", str(body.get("contract")), *version))
     found = {} if answer is None else answer.document
-    schema = found.get("newest", found).get("inputs", {})
+    newest = found.get("newest")
+    schema = (newest if isinstance(newest, dict) else found).get("inputs")
     return schema if isinstance(schema, dict) else {}
 
 

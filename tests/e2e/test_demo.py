@@ -11,9 +11,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import LiteralString
 
 import psutil
 import pytest
@@ -23,6 +25,8 @@ from deploy.demo.scenes import FIRST, SCENES
 from tests.architecture.tree import ROOT, tracked_files
 from tests.services.children import Child, Children
 from tests.services.polling import eventually
+from tests.services.ports import LOOPBACK
+from tests.services.postgres import SUPERUSER, Postgres, connect
 
 DEMO_SECONDS = 300.0
 NOT_PLAIN = re.compile(r"[\x1b\r\x07\x08]")
@@ -118,6 +122,23 @@ def test_the_demo_shows_everything_and_leaves_nothing(newcomer: Newcomer) -> Non
     is_left_out = "this scene is left out" in shown
     assert is_left_out is (postgres_server.at_hand(newcomer.environment()) is None)
     assert newcomer.files() == before
+    newcomer.has_nothing_left()
+
+
+def test_a_named_postgresql_is_used_and_left_as_it_was(newcomer: Newcomer, postgres: Postgres) -> None:
+    def names(query: LiteralString) -> Sequence[object]:
+        with closing(connect(postgres.port)) as connection:
+            return connection.execute(query).fetchall()
+
+    queries: tuple[LiteralString, ...] = ("SELECT datname FROM pg_database", "SELECT rolname FROM pg_roles")
+    before = [names(query) for query in queries]
+    address = f"postgresql://{SUPERUSER}:not-asked-for@{LOOPBACK}:{postgres.port}/postgres"
+    demo = newcomer.makes("demo", AVOW_DEMO_POSTGRES=address)
+    assert demo.wait(DEMO_SECONDS) == 0, demo.output()
+    assert f"port={postgres.port}" in demo.output()
+    assert "Connected as orders-db with the delivered password" in demo.output()
+    assert "not-asked-for" not in demo.output()
+    assert [names(query) for query in queries] == before
     newcomer.has_nothing_left()
 
 

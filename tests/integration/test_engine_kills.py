@@ -175,6 +175,9 @@ def test_killed_celery_workers_lose_and_double_nothing(
                 site.hire()
         site.check()
         assert site.losses() > 0, "no kill hit a call"
+        for worker in site.workers:
+            worker.signal(signal.SIGTERM)
+        assert [worker.wait(60) for worker in site.workers] == [0, 0], "and they still stop when asked"
 
 
 def kill(worker: Child, victim: str, dice: random.Random) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from catalog.bell import Bell
 from executors.repository import Rejected, trailer
-from reconciler.writeback import Pace
+from reconciler.remote import Pace
 from tests.factories import created_database
 from tests.services.children import Child, Children
 from tests.services.git_http import GitHost

@@ -1,7 +1,8 @@
 """A running Avow, and what a scenario does to it.
 
-Starts `avow up` as a process of its own and speaks to it only as a client would. A scenario
-that kills it starts it again on the same data. Knows no module of Avow.
+Starts `avow up`, or its roles apart, as processes of their own and speaks to them only as
+a client would. A scenario that kills one starts it again on the same data. Knows no module
+of Avow.
 """
 
 import os
@@ -24,52 +25,61 @@ PATIENCE_SECONDS = 60.0
 
 @dataclass
 class Rig:
-    """One installation of Avow: its folder, its database, and its process while it runs."""
+    """One installation of Avow: its folder, its database, and its processes while they run.
+
+    Attributes:
+        roles: the sub-commands to start; `up` is all of them in one process.
+    """
 
     children: Children
     folder: Path
     database_url: str
     options: Mapping[str, str] = field(default_factory=dict)
+    roles: tuple[str, ...] = ("up",)
     port: int = field(default_factory=free_port)
-    _child: Child | None = None
+    running: dict[str, Child] = field(default_factory=dict)
 
     def start(self) -> None:
-        """Start the process and wait until it says that it is ready."""
+        """Start every role and wait until the API says that it is ready."""
+        self.repositories.mkdir(exist_ok=True, parents=True)
+        for role in self.roles:
+            self.start_role(role)
+        eventually(self.is_ready, "Avow to be ready", PATIENCE_SECONDS)
+
+    def start_role(self, role: str) -> None:
+        """Start one role; one that ran before must have ended."""
         environment = {
             "AVOW_DATABASE_URL": self.database_url,
+            "AVOW_DATA_DIR": str(self.folder),
+            "AVOW_PORT": str(self.port),
             "AVOW_HTTP_HOSTS": "127.0.0.1",
             "AVOW_GIT_HOSTS": "127.0.0.1",
+            "AVOW_GIT_CHECK_SECONDS": "5",
             "AVOW_REPOSITORIES_DIR": str(self.repositories),
             **self.options,
         }
-        self.repositories.mkdir(exist_ok=True, parents=True)
-        program = [sys.executable, "-m", "platform_api.cli.main", "up"]
-        options = ["--data-dir", str(self.folder), "--port", str(self.port)]
-        self._child = self.children.start([*program, *options], env={**os.environ, **environment})
-        eventually(self._is_ready, "Avow to be ready", PATIENCE_SECONDS)
+        program = [sys.executable, "-m", "platform_api.cli.main", role]
+        self.running[role] = self.children.start(program, env={**os.environ, **environment})
 
-    def kill(self) -> None:
-        """End the process and all that belongs to it at once, as a power cut would."""
-        assert self._child is not None
+    def kill(self, role: str = "up") -> None:
+        """End a role's process and all that belongs to it at once, as a power cut would."""
         with suppress(ProcessLookupError):
-            os.killpg(self._child.pid, signal.SIGKILL)
-        self._child.wait()
+            os.killpg(self.running[role].pid, signal.SIGKILL)
+        self.running[role].wait()
 
     @property
     def pid(self) -> int:
-        """Return the process id of the running program."""
-        assert self._child is not None
-        return self._child.pid
+        """Return the process id of the first role."""
+        return self.running[self.roles[0]].pid
 
     @property
     def is_running(self) -> bool:
-        """Say whether the program has not ended."""
-        return self._child is not None and self._child.is_running
+        """Say whether no role has ended."""
+        return bool(self.running) and all(child.is_running for child in self.running.values())
 
     def output(self) -> str:
-        """Return what the program has written."""
-        assert self._child is not None
-        return self._child.output()
+        """Return what the processes have written."""
+        return "\n".join(child.output() for child in self.running.values())
 
     @property
     def repositories(self) -> Path:
@@ -177,7 +187,7 @@ class Rig:
             lambda: self.call("GET", path).status_code in (404, 410), f"{name} to go", PATIENCE_SECONDS
         )
 
-    def _is_ready(self) -> bool:
+    def is_ready(self) -> bool:
         if not self.is_running:
             raise AssertionError(self.output())
         with suppress(httpx.HTTPError, FileNotFoundError):

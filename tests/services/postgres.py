@@ -4,7 +4,8 @@ PostgreSQL refuses to run as root, so under root it runs as the account its pack
 as nobody. The superuser comes in without a password, to hand out databases; every role that
 a test makes has to prove its password, so that a test of credentials means something.
 Writes are not forced to the disk (a power cut is not what the tests are about), yet commits
-stay synchronous: killing the server still loses nothing that was acknowledged.
+stay synchronous: killing the server still loses nothing that was acknowledged. Benchmarks
+start one with `DURABLE`, which keeps the server's own defaults.
 """
 
 import itertools
@@ -13,6 +14,7 @@ import pwd
 import shutil
 import signal
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,14 +28,8 @@ from tests.services.ports import LOOPBACK
 SUPERUSER = "postgres"
 CREATE_SECONDS = 120.0
 ACCESS = f"host all {SUPERUSER} {LOOPBACK}/32 trust\nhost all all {LOOPBACK}/32 scram-sha-256\n"
-SETTINGS = {
-    "listen_addresses": LOOPBACK,
-    "unix_socket_directories": "",
-    "max_connections": "300",
-    "shared_buffers": "32MB",
-    "fsync": "off",
-    "full_page_writes": "off",
-}
+DURABLE = {"listen_addresses": LOOPBACK, "unix_socket_directories": "", "max_connections": "300"}
+SETTINGS = {**DURABLE, "shared_buffers": "32MB", "fsync": "off", "full_page_writes": "off"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +74,23 @@ def connect(port: int) -> "psycopg.Connection[tuple[object, ...]]":
     )
 
 
-def start_postgres(children: Children) -> Postgres:
+def start_postgres(children: Children, settings: Mapping[str, str] = SETTINGS) -> Postgres:
     """Create a cluster in a folder of its own and start a server on it."""
     programs = _programs()
     account = _account()
     folder = Path(tempfile.mkdtemp(prefix="avow-postgres-"))  # short and outside pytest's closed folders
     if account is not None:
         shutil.chown(folder, account)
-    options = ["--auth=trust", f"--username={SUPERUSER}", "--encoding=UTF8", "--no-locale", "--no-sync"]
-    initdb = [str(programs / "initdb"), *options, f"--pgdata={folder}/cluster"]
+    made_with = ["--auth=trust", f"--username={SUPERUSER}", "--encoding=UTF8", "--no-locale", "--no-sync"]
+    initdb = [str(programs / "initdb"), *made_with, f"--pgdata={folder}/cluster"]
     created = children.start(initdb, cwd=folder, user=account)
     assert created.wait(CREATE_SECONDS) == 0, created.output()
     (folder / "cluster/pg_hba.conf").write_text(ACCESS)
     data = folder / "cluster"
-    settings = [f"--{name}={value}" for name, value in SETTINGS.items()]
+    options = [f"--{name}={value}" for name, value in settings.items()]
     child, port = first_to_answer(
         lambda port: children.start(
-            [str(programs / "postgres"), f"-D{data}", f"--port={port}", *settings],
+            [str(programs / "postgres"), f"-D{data}", f"--port={port}", *options],
             cwd=folder,
             user=account,
             stop_signal=signal.SIGINT,  # "fast": does not wait for clients

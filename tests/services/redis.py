@@ -1,8 +1,8 @@
-"""A Redis server of our own, which keeps nothing on disk."""
+"""A Redis server of our own, which keeps nothing on disk unless it is told to."""
 
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,8 @@ from tests.services.missing import missing
 from tests.services.ports import LOOPBACK
 
 DATABASES = 256
+VOLATILE = ("--appendonly", "no")
+DURABLE = ("--appendonly", "yes", "--appendfsync", "everysec")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +33,12 @@ class Redis:
         return f"redis://{LOOPBACK}:{self.port}/{next(self.unused)}"
 
 
-def start_redis(children: Children, folder: Path) -> Redis:
-    """Start a server; `folder` is where it would write if it wrote."""
+def start_redis(children: Children, folder: Path, persistence: Sequence[str] = VOLATILE) -> Redis:
+    """Start a server; `folder` is where it writes if it writes."""
     program = shutil.which("redis-server")
     if program is None:
         missing("Redis", "make services installs it")
-    options = ["--save", "", "--appendonly", "no", "--databases", str(DATABASES), "--dir", str(folder)]
+    options = ["--save", "", *persistence, "--databases", str(DATABASES), "--dir", str(folder)]
     child, port = first_to_answer(
         lambda port: children.start([program, "--bind", LOOPBACK, "--port", str(port), *options]), _answers
     )

@@ -153,8 +153,8 @@ def upgrade() -> None:
         sa.Column("key", sa.String(length=200), nullable=False),
         sa.Column("body_digest", sa.String(length=71), nullable=False),
         sa.Column("status", sa.Integer(), nullable=False),
-        sa.Column("headers", JSON, nullable=False),
-        sa.Column("body", JSON, nullable=False),
+        sa.Column("headers", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("body", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("created_at", TIME, nullable=False),
         sa.PrimaryKeyConstraint("subject", "route", "key", name=op.f("pk_platform_api_idempotency")),
     )

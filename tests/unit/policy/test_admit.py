@@ -129,7 +129,7 @@ def test_the_digest_is_that_of_the_input_as_stored() -> None:
     assert decision.input_digest == digest(decision.input)
 
 
-@pytest.mark.parametrize("value", ["\ud800", float("nan"), float("inf")], ids=ascii)
+@pytest.mark.parametrize("value", ["\ud800", "\ufdd0", "\U0001fffe", float("nan"), float("inf")], ids=ascii)
 def test_a_question_without_a_json_form_is_refused_before_anybody_is_asked(value: Any) -> None:
     engine = NotingEngine()
     with pytest.raises(PlatformError) as caught:

@@ -305,6 +305,15 @@ def test_many_are_woken_at_once_those_that_are_gone_excepted(db: Database, bell:
     assert {claimed.request_uid for claimed in claim(db)} == set(uids[:3])
 
 
+def test_more_can_be_woken_than_a_statement_takes_parameters(db: Database) -> None:
+    uids = fill(db, 2500, Lane.RESYNC, due_at=LATER)
+    with db.write() as tx:
+        workqueue.wake_many(
+            tx, [*uids, *(f"req_unknown_{number}" for number in range(70_000))], Lane.CHANGE, START
+        )
+        assert workqueue.backlog(tx, START)[Lane.CHANGE] == 2500
+
+
 def test_wakers_of_the_same_requests_in_opposite_orders_do_not_lock_each_other_out(db: Database) -> None:
     uids = fill(db, 40, Lane.RESYNC, due_at=LATER)
 

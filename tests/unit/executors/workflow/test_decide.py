@@ -17,6 +17,7 @@ from executors.workflow.exchange import (
     Decision,
     Done,
     Moment,
+    News,
     Outcome,
     Returned,
     Signal,
@@ -351,7 +352,7 @@ def test_news_after_the_end_change_nothing() -> None:
     last = play.call()
     play.answer(Done())
     over = play.run
-    news = [Claimed(), Returned(last, UNKNOWN), Cancel(1, "late"), Signal(1, "late", {})]
+    news: list[News] = [Claimed(), Returned(last, UNKNOWN), Cancel(1, "late"), Signal(1, "late", {})]
     assert play.hear(*news) == Decision(over)
 
 

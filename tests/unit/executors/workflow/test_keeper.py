@@ -1,6 +1,6 @@
 """Leases are renewed while calls are under way, and not for calls that hang."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -20,8 +20,10 @@ class Site:
         self.keeper = Keeper(self.journal, self.clock, "me", lease_seconds, self.hung.append)
         for name in ("run_1", "run_2"):
             accept(self.journal, order(document(step("a")), key=name), name)
-            until = EPOCH + timedelta(seconds=lease_seconds)
-            self.journal.commit(lambda book, name=name, until=until: book.claim(name, "me", EPOCH, until))
+            self._claim(name, EPOCH + timedelta(seconds=lease_seconds))
+
+    def _claim(self, name: str, until: datetime) -> None:
+        self.journal.commit(lambda book: book.claim(name, "me", EPOCH, until))
 
     def lease_seconds(self, run_id: str = "run_1") -> float:
         due_at = self.journal.runs[run_id].due_at

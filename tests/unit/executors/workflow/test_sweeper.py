@@ -7,6 +7,8 @@ import pytest
 from catalog.bell import Bell
 from catalog.clock import utc_now
 from executors import runs
+from executors.step import StepCall
+from executors.workflow.parts import worker_of
 from executors.workflow.sweeper import INTERVAL_SECONDS, Sweeper
 from tests.engine import Engine, VirtualClock, document, fails_for_now, order, step
 from tests.factories import created_database
@@ -33,7 +35,7 @@ class Site:
 def site(database_url: str) -> Iterator[Site]:
     with created_database(database_url) as database:
         clock = VirtualClock()
-        yield Site(Engine(database, clock), clock)
+        yield Site(Engine(database, clock, lease_seconds=3), clock)
 
 
 def test_a_fresh_run_is_left_to_whoever_started_it(site: Site) -> None:
@@ -52,6 +54,16 @@ def test_nobody_is_rung_for_twice_in_a_row(site: Site) -> None:
     assert site.rings() == 1
 
 
+def test_a_run_whose_worker_died_after_the_ring_is_rung_for_again_at_once(site: Site) -> None:
+    site.clock.advance(INTERVAL_SECONDS)
+    assert site.rings() == 1
+    assert worker_of(site.engine.parts).take() is not None
+    site.clock.advance(1)
+    assert site.rings() == 0, "it is being driven"
+    site.clock.advance(site.engine.lease_seconds - 1)
+    assert site.rings() == 1
+
+
 def test_a_retry_is_rung_for_at_its_time(site: Site) -> None:
     site.engine.world.script["a"] = [fails_for_now]
     site.engine.drive()
@@ -64,7 +76,12 @@ def test_a_retry_is_rung_for_at_its_time(site: Site) -> None:
 def test_a_dead_workers_run_is_rung_for_when_its_lease_ends(site: Site) -> None:
     with site.engine.database.write() as tx:
         runs.post(tx, "key-1", "signal", {"name": "x", "payload": {}}, now=site.clock())
-    site.engine.world.script["a"] = [lambda _call: site.clock.advance(10) or {"x": site.rings()}]
+
+    def outlives_its_lease(_call: StepCall) -> None:
+        site.clock.advance(site.engine.lease_seconds)
+        site.rings()
+
+    site.engine.world.script["a"] = [outlives_its_lease]
     site.engine.drive()
     assert site.engine.rung == [site.run_id]
 

@@ -61,13 +61,10 @@ def test_a_run_stuck_in_an_undo_counts_the_undos_attempts() -> None:
 
 
 def test_steps_are_listed_begun_or_not() -> None:
-    play = Play(document(undoable("a"), step("b"), step("c"))).answer(Done(), PERMANENT)
-    views = {view.id: view for view in step_views(parse_workflow(play_document()), play.run)}
+    doc = document(undoable("a"), step("b"), step("c"))
+    play = Play(doc).answer(Done(), PERMANENT)
+    views = {view.id: view for view in step_views(parse_workflow(doc), play.run)}
     assert [view.state for view in views.values()] == [Phase.DONE, Phase.FAILED, Phase.IDLE]
     assert views["a"].undo is Phase.RUNNING
     assert views["b"].message == "it refuses"
     assert play.run.of("a", Side.UNDO).phase is Phase.RUNNING
-
-
-def play_document() -> dict[str, object]:
-    return document(undoable("a"), step("b"), step("c"))

@@ -229,7 +229,9 @@ def test_a_lost_answer_that_differs_from_the_next_try_leads_to_a_new_claim() -> 
 def test_a_spoilt_journal_freezes_its_run_and_no_other(caplog: pytest.LogCaptureFixture) -> None:
     site = Site()
     accept(site.journal, order(document(step("a")), key="key-2"), "run_2")
+    assert site.one.take("run_1") is not None
     site.journal.runs["run_1"].entries[0] = Entry(1, "RunBlessed", {"v": 1})
+    site.clock.advance(LEASE_SECONDS)
     assert not site.drive()
     assert site.report.state is RunState.STUCK
     assert site.report.message.startswith("invariant_violation")

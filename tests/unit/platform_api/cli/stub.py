@@ -7,7 +7,7 @@ same question may differ from the one before; the last one stays.
 
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,13 +20,14 @@ class Said:
     """One answer.
 
     Attributes:
-        chunks: written one by one instead of a document, for streams; the connection then ends.
+        chunks: written one by one instead of a document, for streams; what can be called is
+            called before it goes on. The connection then ends.
     """
 
     document: Any = None
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
-    chunks: Sequence[str] | None = None
+    chunks: Sequence[str | Callable[[], object]] | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Stub:
     def __init__(self) -> None:
         self.asked: list[Asked] = []
         self.url = ""
+        self.otherwise: Said | None = None
         self._answers: dict[tuple[str, str], list[Said]] = {}
         self._lock = threading.Lock()
 
@@ -72,6 +74,8 @@ class Stub:
         with self._lock:
             self.asked.append(asked)
             answers = self._answers.get((asked.method, asked.path))
+            if not answers and self.otherwise is not None:
+                return self.otherwise
             if not answers:
                 return problem(404, {"title": "Not found", "status": 404, "code": "not_found"})
             return answers.pop(0) if len(answers) > 1 else answers[0]
@@ -140,8 +144,11 @@ def _handler_of(stub: Stub) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(content)
             for chunk in said.chunks or ():
-                self.wfile.write(chunk.encode())
-                self.wfile.flush()
+                if callable(chunk):
+                    chunk()
+                else:
+                    self.wfile.write(chunk.encode())
+                    self.wfile.flush()
             self.close_connection = self.close_connection or said.chunks is not None
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the library's name

@@ -34,7 +34,7 @@ def test_everything_well_ends_with_0(avow: Avow, healthy: Stub) -> None:
         "ok  token     is known; projects: default, shop\n"
         "ok  database  ok\n"
         "ok  policy    ok\n"
-        "ok  policy    embedded 1.5, 2 modules in force\n"
+        "ok  policies  embedded 1.5, 2 modules in force\n"
         "ok  git       /usr/bin/git\n"
     )
 
@@ -45,7 +45,7 @@ def test_what_is_off_is_said_with_how_to_turn_it_on_and_is_not_broken(
     monkeypatch.setattr(doctor, "find_spec", lambda name: None if name == "celery" else object())
     ended = avow("doctor")
     assert ended.code == 0
-    assert "off  Celery workers  not installed here\n" in ended.out
+    assert "off  Celery workers  not to be had: its library is not installed here\n" in ended.out
     assert "--broker-url redis://" in ended.out
 
 
@@ -78,7 +78,7 @@ def test_a_policy_engine_that_is_down_is_broken(avow: Avow, healthy: Stub) -> No
     healthy.says("GET", "/v1/policies", {"revision": "", "modules": [], "engine": engine})
     ended = avow("doctor")
     assert ended.code == 7
-    assert "broken  policy    opa: connection refused\n" in ended.out
+    assert "broken  policies  opa: connection refused\n" in ended.out
 
 
 def test_a_server_out_of_reach_ends_with_7_and_says_how_to_start_one(avow: Avow, healthy: Stub) -> None:

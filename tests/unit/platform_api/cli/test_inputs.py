@@ -37,6 +37,8 @@ SCHEMA = {
         ("note=7", {"note": 7}),
         ("note=[7]", {"note": "[7]"}),
         ("note=null", {"note": None}),
+        ("note=NaN", {"note": "NaN"}),
+        ("replicas=1e999", {"replicas": "1e999"}),
     ],
 )
 def test_the_schema_says_what_a_setting_means(setting: str, inputs: dict[str, Any]) -> None:
@@ -71,9 +73,10 @@ def test_what_is_no_setting_is_refused(setting: str) -> None:
         inputs_from([setting], [], {}, SCHEMA)
 
 
-def test_json_that_is_none_is_refused_with_an_example() -> None:
+@pytest.mark.parametrize("text", ["[a", "NaN", "-Infinity", "1e999", "[" * 100_000, "9" * 10_000, ""])
+def test_json_that_is_none_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(Failure, match="--set-json zones: the value is not JSON") as refused:
-        inputs_from([], ["zones=[a"], {}, SCHEMA)
+        inputs_from([], [f"zones={text}"], {}, SCHEMA)
     assert "quote it" in refused.value.fix
 
 

@@ -5,6 +5,7 @@ import pty
 import select
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,11 +14,13 @@ import pytest
 from platform_api.cli.main import COMMANDS, MODULES, load, run
 from tests.unit.platform_api.cli.conftest import Avow
 from tests.unit.platform_api.cli.documents import condition, event, page, request
-from tests.unit.platform_api.cli.stub import Stub, stream
+from tests.unit.platform_api.cli.stub import Said, Stub, stream
 
 ROOT = Path(__file__).parents[4]
 LIST = "/v1/projects/default/requests"
 ITEM = f"{LIST}/orders-db"
+
+UNDER_WAY = request("progressing", condition("Applied", "Unknown", "Operating"))
 
 SERVER_MODULES = (
     "alembic",
@@ -149,13 +152,39 @@ def test_wrong_words_end_with_2_and_say_how_it_is_done(
     assert "Usage: avow" in capsys.readouterr().err
 
 
+def test_what_happens_is_told_as_it_happens_in_a_pipe_too(stub: Stub) -> None:
+    delivery(stub)
+    heard = threading.Event()
+    first, second = (
+        stream(event(2, "DriftFound", "it drifted")),
+        stream(event(3, "PhaseChanged"), ids=["0.3"]),
+    )
+    chunks = [*(first.chunks or ()), lambda: heard.wait(60), *(second.chunks or ())]
+    stub.says("GET", "/v1/events", Said(chunks=chunks, headers=first.headers))
+    stub.says("GET", ITEM, UNDER_WAY, UNDER_WAY, UNDER_WAY, request())
+    program = subprocess.Popen(
+        [sys.executable, "-m", "platform_api.cli.main", "watch", "orders-db"],
+        env=environment(AVOW_URL=stub.url),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with program:
+        assert program.stderr is not None
+        said = [program.stderr.readline(), program.stderr.readline()]
+        assert said == ["  --  provision: not delivered yet\n", "  --  it drifted\n"]
+        heard.set()  # only now does the server go on
+        out, _ = program.communicate(timeout=60)
+    assert program.returncode == 0
+    assert out.startswith("READY  orders-db")
+
+
 STEERING = {b"\x1b", b"\r", b"\x07", b"\x08"}
 
 
 def delivery(stub: Stub) -> None:
-    under_way = request("progressing", condition("Applied", "Unknown", "Operating"))
     stub.says("GET", LIST, page(request()))
-    stub.says("GET", ITEM, under_way, under_way, request())
+    stub.says("GET", ITEM, UNDER_WAY, UNDER_WAY, request())
     stub.says("GET", f"{ITEM}/events", page(event(1, "OperationBegun", "not delivered yet", "provision")))
     stub.says(
         "GET",

@@ -97,8 +97,25 @@ def test_a_fault_in_a_later_document_is_named_with_the_files_line() -> None:
         (REQUEST.replace("inputs:", "input:"), ("/spec/input", "unknown_field")),
         (REQUEST + "status: {}\n", ("/status", "unknown_field")),
         ("apiVersion: avow/v1\nkind: Project\nmetadata: {name: a}\nspec: 7\n", ("/spec", "wrong_type")),
+        (REQUEST.replace("{size: s, notes: no}", "7"), ("/spec/inputs", "wrong_type")),
+        (REQUEST.replace("{tier: gold}", "[a]"), ("/metadata/labels", "wrong_type")),
     ],
-    ids=["alias", "tag", "list", "syntax", "version", "kind", "kinds", "name", "meta", "spec", "top", "type"],
+    ids=[
+        "alias",
+        "tag",
+        "list",
+        "syntax",
+        "version",
+        "kind",
+        "kinds",
+        "name",
+        "meta",
+        "spec",
+        "top",
+        "type",
+        "inputs",
+        "labels",
+    ],
 )
 def test_what_is_wrong_is_refused_with_its_place(text: str, where: tuple[str, str]) -> None:
     assert where in refusals(text)

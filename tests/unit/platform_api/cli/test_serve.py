@@ -3,6 +3,7 @@
 import platform
 import socket
 import sqlite3
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from platform_api.cli import serve
 from platform_api.cli.main import run
 from platform_api.settings import Settings
+from platform_api.wiring import ALL_ROLES, Role
 from tests.services.ports import LOOPBACK
 
 
@@ -24,8 +26,10 @@ def settings(**given: object) -> Settings:
     return Settings(**{"data_dir": Path(".avow"), **given})  # type: ignore[arg-type]  # as the command gives them
 
 
-def lines(wanted: Settings, url: str = "http://127.0.0.1:8420") -> list[str]:
-    return list(serve.start_lines(wanted, "everything in one process", url, 1.84))
+def lines(
+    wanted: Settings, url: str = "http://127.0.0.1:8420", roles: Collection[Role] = ALL_ROLES
+) -> list[str]:
+    return list(serve.start_lines(wanted, roles, url, 1.84))
 
 
 def test_a_start_says_what_is_in_use_and_what_else_there_is() -> None:
@@ -62,8 +66,13 @@ def test_no_password_is_shown() -> None:
     assert "redis://:***@redis/0" in said
 
 
-def test_a_role_without_an_address_names_none() -> None:
-    assert not [line for line in lines(settings(), "") if "http" in line and "API" in line]
+def test_a_role_alone_says_what_it_uses_and_names_no_address() -> None:
+    assert lines(settings(), "", (Role.WORKER,)) == [
+        "avow 0.1.0  (python 3.11.7, the worker alone, data in .avow)",
+        "  database  sqlite 3.40.1  .avow/avow.db  ok  (PostgreSQL: --database-url)",
+        "  workers   4 embedded                    ok  (Celery and Redis: --broker-url)",
+        "Stop: Ctrl-C   ready in 1.8 s",
+    ]
 
 
 def test_a_port_that_is_taken_is_said_before_anything_starts(

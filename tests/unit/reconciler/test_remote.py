@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.writeback import lease_name, normalised
+from reconciler.remote import lease_name, normalised
 
 
 @pytest.mark.parametrize(
