@@ -6,6 +6,7 @@ and the conformance suite holds it to the same promises as the real ones. It doe
 `effects` is its word for what the work would have done: request, do or undo, step.
 """
 
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -74,6 +75,7 @@ class Twin:
         self._script: defaultdict[str, list[Answer]] = defaultdict(list)
         self._runs: dict[str, _Scripted] = {}
         self._fences: dict[tuple[str, str], int] = {}
+        self._guard = threading.RLock()
         self.orders: list[WorkOrder] = []
         self.effects: list[tuple[str, str, str]] = []
 
@@ -87,6 +89,41 @@ class Twin:
 
     def start(self, order: WorkOrder) -> RunReport:
         """Begin a run as scripted, or return the report of the one that has the key already."""
+        with self._guard:
+            return self._start(order)
+
+    def observe(self, idempotency_key: str) -> RunReport | None:
+        """Return the run under a key."""
+        run = self._runs.get(idempotency_key)
+        return None if run is None else run.report
+
+    def cancel(self, idempotency_key: str, reason: str) -> None:
+        """End a held run and take back what it did."""
+        with self._guard:
+            run = self._known(idempotency_key)
+            if not run.report.state.is_final:
+                self._do(run, run.answer.steps[:1])
+                self._undo(run, run.answer.steps[:1])
+                self._end(run, RunReport(RunState.CANCELLED, run.report.run_id, message=reason))
+
+    def signal(self, idempotency_key: str, name: str, payload: JsonObject) -> None:
+        """Keep a named event with the run."""
+        run = self._known(idempotency_key)
+        if not run.report.state.is_final:
+            run.signals.append((name, payload))
+
+    def signals(self, idempotency_key: str) -> list[tuple[str, JsonObject]]:
+        """Return the named events that a run was handed, in order."""
+        return list(self._known(idempotency_key).signals)
+
+    def release(self, idempotency_key: str) -> None:
+        """Let a held run go on to its end."""
+        with self._guard:
+            run = self._known(idempotency_key)
+            if not run.report.state.is_final:
+                self._finish(run)
+
+    def _start(self, order: WorkOrder) -> RunReport:
         known = self._runs.get(order.idempotency_key)
         if known is not None:
             return known.report
@@ -104,31 +141,6 @@ class Twin:
         if answer.line is Line.BREAKS_AFTER:
             raise _line_broke()
         return run.report
-
-    def observe(self, idempotency_key: str) -> RunReport | None:
-        """Return the run under a key."""
-        run = self._runs.get(idempotency_key)
-        return None if run is None else run.report
-
-    def cancel(self, idempotency_key: str, reason: str) -> None:
-        """End a held run and take back what it did."""
-        run = self._known(idempotency_key)
-        if not run.report.state.is_final:
-            self._do(run, run.answer.steps[:1])
-            self._undo(run, run.answer.steps[:1])
-            self._end(run, RunReport(RunState.CANCELLED, run.report.run_id, message=reason))
-
-    def signal(self, idempotency_key: str, name: str, payload: JsonObject) -> None:
-        """Keep a named event with the run."""
-        run = self._known(idempotency_key)
-        if not run.report.state.is_final:
-            run.signals.append((name, payload))
-
-    def release(self, idempotency_key: str) -> None:
-        """Let a held run go on to its end."""
-        run = self._known(idempotency_key)
-        if not run.report.state.is_final:
-            self._finish(run)
 
     def _next_answer(self, operation: str) -> Answer:
         script = self._script[operation]

@@ -4,8 +4,11 @@ Nothing here decides anything: the routes are put together, refusals become prob
 documents, and the edge is put around it all.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
+from anyio import to_thread
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
@@ -62,6 +65,7 @@ def create_app(platform: Platform, metrics: Metrics | None = None) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
+        lifespan=_with_threads,
     )
     app.state.platform = platform
     app.state.metrics = metrics or Metrics()
@@ -74,6 +78,14 @@ def create_app(platform: Platform, metrics: Metrics | None = None) -> FastAPI:
     _answer_settled(app)
     edge.install(app, app.state.metrics)
     return app
+
+
+@asynccontextmanager
+async def _with_threads(app: FastAPI) -> AsyncIterator[None]:
+    # Routes run in threads of this pool; those beyond wait their turn and hold nothing meanwhile.
+    platform: Platform = app.state.platform
+    to_thread.current_default_thread_limiter().total_tokens = platform.settings.api_threads
+    yield
 
 
 def _serve_description(app: FastAPI) -> None:

@@ -7,6 +7,7 @@ surrogates, no NUL, no number beyond 64 bits, no depth without end. Only then is
 envelope checked against the model, strictly.
 """
 
+import asyncio
 import json
 import math
 import re
@@ -24,6 +25,7 @@ from catalog.schema import escape
 from platform_api.findings import body_findings
 
 MIB = 1024 * 1024
+BODY_SECONDS = 30.0
 MAX_DEPTH = 32
 MAX_VALUES = 20_000
 JSON_TYPE = "application/json"
@@ -101,22 +103,21 @@ def check_model(model: type[M], value: Json) -> M:
 
 
 async def read_content(request: Request, limit: int, media_types: tuple[str, ...]) -> bytes:
-    """Return the bytes of a body, giving up as soon as there are too many.
+    """Return the bytes of a body, giving up as soon as there are too many or they come too slowly.
 
     Raises:
-        Invalid: `unsupported_media_type` or `body_too_large`.
+        Invalid: `unsupported_media_type`, `body_too_large` or `body_too_slow`.
     """
     _check_headers(request, limit, media_types)
-    content = bytearray()
     try:
-        async for chunk in request.stream():
-            content += chunk
-            if len(content) > limit:
-                raise _too_large(limit)
+        async with asyncio.timeout(BODY_SECONDS):
+            content = await _streamed(request, limit)
     except ClientDisconnect as error:
         raise Invalid("bad_request", "The body ended early.") from error
-    request.state.body_digest = digest_bytes(bytes(content))
-    return bytes(content)
+    except TimeoutError as error:
+        raise Invalid("body_too_slow", f"The body took more than {BODY_SECONDS:.0f} s to arrive.") from error
+    request.state.body_digest = digest_bytes(content)
+    return content
 
 
 def parse_json(content: bytes) -> Json:
@@ -224,6 +225,15 @@ def _is_encodable(text: str) -> bool:
 
 def _encodable(place: str) -> str:
     return place.encode("utf-8", "replace").decode("utf-8")
+
+
+async def _streamed(request: Request, limit: int) -> bytes:
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > limit:
+            raise _too_large(limit)
+    return bytes(content)
 
 
 def _check_headers(request: Request, limit: int, media_types: tuple[str, ...]) -> None:

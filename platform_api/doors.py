@@ -142,7 +142,7 @@ def automatic_refusals(*, guard: auth.Guard, has_path: bool, has_body: bool, is_
     if has_path or guard.name.startswith("project"):
         yield 404
     if has_body:
-        yield from (413, 415)
+        yield from (408, 413, 415)
     if is_write:
         yield 409
 
@@ -161,6 +161,7 @@ _WHEN = {
     401: "No valid token.",
     403: "The token's grants, or policy, do not allow it.",
     404: "There is no such thing for this actor.",
+    408: "The body comes too slowly.",
     409: "It does not fit the present state.",
     410: "It was here and is gone.",
     412: "It was changed since it was read.",

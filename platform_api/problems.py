@@ -53,6 +53,7 @@ _STATUS_OF_CODE: Mapping[str, int] = {
     "bad_request": 400,
     "unauthenticated": 401,
     "method_not_allowed": 405,
+    "body_too_slow": 408,
     "revision_changed": 412,
     "body_too_large": 413,
     "target_too_long": 414,

@@ -64,7 +64,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Serve": {
         "up": ("serve", "Run everything in one process."),
         "api": ("serve", "Run the API alone."),
-        "worker": ("serve", "Run a worker that takes its work from a broker."),
+        "worker": ("serve", "Run a worker alone: it drives runs."),
         "reconciler": ("serve", "Run the reconciler alone."),
     },
 }

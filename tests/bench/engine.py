@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 
-from catalog import requests
+from catalog import contracts, requests
+from catalog.clock import utc_now
 from catalog.db import Database
 from catalog.digest import JsonObject
-from executors.port import Executor, RunReport, RunState
+from executors.port import ContractRef, Executor, RunReport, RunState
 from executors.workflow.sweeper import Sweeper
 from platform_api.settings import load
 from platform_api.wiring import Role, Runtime, build
@@ -24,10 +25,11 @@ from reconciler.workqueue import Lane
 from tests.bench.figures import emit_spans
 from tests.bench.site import AVOW, Site
 from tests.engine import document, order
-from tests.factories import PROJECT, a_request, store_project
+from tests.factories import PROJECT, a_bundle, a_request, a_revision, store_project
 
 WARM_RUNS = 20
 LONG_SECONDS = 120.0
+CONTRACT = ContractRef(a_revision().name, a_revision().version, a_revision().digest)
 _POLL_SECONDS = 0.002
 _FAR = datetime(2126, 1, 1, tzinfo=UTC)
 
@@ -58,7 +60,8 @@ class Engine:
     def start(self) -> str:
         """Start the next request's run and return its key."""
         number = next(self._numbers)
-        self.executor.start(order(FOUR_STEPS, f"run-{number}", request_uid=uid_of(number)))
+        more = {"request_uid": uid_of(number), "contract": CONTRACT}
+        self.executor.start(order(FOUR_STEPS, f"run-{number}", **more))
         return f"run-{number}"
 
     def run(self) -> tuple[float, float]:
@@ -134,6 +137,7 @@ def store_requests(database: Database, amount: int) -> None:
     """Store requests whose runs are to be started, each with a row in the work queue that rests."""
     with database.write() as tx:
         store_project(tx)
+        contracts.publish(tx, a_bundle(), utc_now(), "bench")
         for number in range(amount):
             requests.insert(tx, a_request(uid_of(number), name=f"r{number}"))
             workqueue.enqueue(tx, PROJECT, uid_of(number), Lane.RESYNC, _FAR)

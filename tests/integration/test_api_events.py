@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -281,6 +282,21 @@ def test_a_body_without_end_is_cut_off_by_the_server(running: Served) -> None:
         )
         assert answer.status_code == 413
     assert httpx.get(f"{running.url}/livez").status_code == 200
+
+
+def test_a_body_that_never_comes_is_given_up(running: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform_api.bodies.BODY_SECONDS", 0.2)
+    host, _, port = running.url.removeprefix("http://").partition(":")
+    token = running.doors.secrets["dora"]
+    head = (
+        f"POST /v1/projects/shop/requests HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n"
+        "Content-Type: application/json\r\nContent-Length: 100\r\nConnection: close\r\n\r\n{"
+    )
+    with socket.create_connection((host, int(port)), 60) as line:
+        line.sendall(head.encode())
+        answer = line.makefile().read()
+    assert answer.startswith("HTTP/1.1 408 ")
+    assert "body_too_slow" in answer
 
 
 def test_the_server_says_nothing_of_itself(running: Served) -> None:

@@ -20,43 +20,10 @@ from platform_api.app import create_app
 from platform_api.settings import load
 from platform_api.wiring import ALL_ROLES, Role, Runtime, build
 from tests.doors import count_rows
-from tests.factories import contract_document
+from tests.repository_contract import a_bundle, a_place, workflow
 from tests.services.polling import eventually
 
 REQUESTS = "/v1/projects/default/requests"
-PLACE = {"destination": "${destination.config}", "name": "${request.name}"}
-LOOK = {"id": "look", "uses": "git.inspect", "with": PLACE}
-FACTS = {"exists": "${steps.look.outputs.exists}"}
-OPEN = {"type": "object", "additionalProperties": False, "properties": {}}
-
-
-def workflow(name: str, *steps: dict[str, Any], **more: Any) -> str:
-    """Return a workflow's text."""
-    head = {"apiVersion": "avow/v1", "kind": "Workflow", "metadata": {"name": name}}
-    return json.dumps(head | {"steps": list(steps)} | more)
-
-
-def a_bundle() -> dict[str, str]:
-    """Return the files of a contract that makes a git repository."""
-    make = {"id": "make", "uses": "git.create_repository", "with": PLACE}
-    outputs = {
-        "type": "object",
-        "required": ["url"],
-        "additionalProperties": False,
-        "properties": {"url": {"type": "string"}},
-    }
-    document = contract_document(
-        name="repository", inputs=OPEN, outputs=outputs, placement={"match": {"kind": "git-server"}}
-    )
-    del document["spec"]["operations"]["update"]
-    return {
-        "contract.yaml": json.dumps(document),
-        "provision.yaml": workflow(
-            "provision", make, outputs={"url": "${steps.make.outputs.url}"}, facts={"exists": True}
-        ),
-        "delete.yaml": workflow("delete", {"id": "away", "uses": "git.delete_repository", "with": PLACE}),
-        "observe.yaml": workflow("observe", LOOK, facts=FACTS),
-    }
 
 
 @dataclass
@@ -93,9 +60,7 @@ def up(database_url: str, tmp_path: Path) -> Iterator[Up]:
 def prepared(up: Up) -> None:
     """Publish the contract and register where its repositories lie."""
     assert up("POST", "/v1/contracts", {"files": a_bundle()}).status_code == 201
-    root = up.folder / "repositories"
-    place = {"name": "git-1", "kind": "git-server", "config": {"root": str(root), "url": f"file://{root}"}}
-    assert up("POST", "/v1/destinations", place).status_code == 201
+    assert up("POST", "/v1/destinations", a_place(up.folder / "repositories")).status_code == 201
 
 
 def phase(up: Up) -> Any:

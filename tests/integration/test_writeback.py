@@ -330,6 +330,29 @@ def test_a_writer_killed_around_its_push_leaves_no_change_out_and_none_twice(
     assert ground.events("GitDrift") == []
 
 
+class Crash(BaseException):
+    """The end of a process, without the process."""
+
+
+def test_after_a_crash_an_older_content_is_never_written_over_the_newer_one(ground: Ground) -> None:
+    ground.branch = "state"
+    for turn in range(3):
+        ground.put(0, f"turn: {turn}\n")
+
+    def crash(point: str) -> None:
+        if point == "pushed":
+            raise Crash
+
+    with pytest.raises(Crash):
+        ground.writer("victim", at=crash, late=-SWIFT.keep).turn()
+    assert ground.files() == {path_of(0): "turn: 2\n"}
+    assert ground.waiting() == 3
+    ground.writer("heir").start()
+    ground.until_written()
+    assert ground.files() == {path_of(0): "turn: 2\n"}
+    assert len(ground.messages()) == 1
+
+
 @pytest.mark.parametrize("point", ["built", "pushed"])
 def test_a_writer_whose_lease_ran_out_during_its_push_records_nothing(ground: Ground, point: str) -> None:
     for number in range(5):

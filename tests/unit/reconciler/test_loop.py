@@ -168,12 +168,13 @@ def test_a_long_pass_keeps_its_claim(db: Database, bell: Bell) -> None:
 
     passes, others = Passes(db, linger), Passes(db)
     lease = timedelta(seconds=2)
-    with running(a_loop(db, bell, passes, lease=lease)), running(a_loop(db, bell, others, lease=lease)):
-        begun.wait(60)
+    with running(a_loop(db, bell, passes, lease=lease)):
+        assert begun.wait(60)
         ends_at = utc_now() + lease * 1.5
-        eventually(lambda: utc_now() > ends_at, "the lease to end but for its heartbeat")
-        finish.set()
-        eventually(lambda: passes.done, "the pass to end")
+        with running(a_loop(db, bell, others, lease=lease)):
+            eventually(lambda: utc_now() > ends_at, "the lease to end but for its heartbeat")
+            finish.set()
+            eventually(lambda: passes.done, "the pass to end")
     assert others.done == []
 
 

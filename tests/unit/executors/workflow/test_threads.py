@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from catalog.bell import Bell
 from catalog.clock import utc_now
+from catalog.errors import Unavailable
 from executors.port import RunReport, RunState
 from executors.step import StepCall
 from executors.workflow import keeper
@@ -17,6 +18,7 @@ from executors.workflow.threads import Threads
 from tests.engine import Engine, document, fails_for_now, order, step, undoable
 from tests.factories import created_database
 from tests.services.polling import eventually
+from tests.services.postgres import Postgres, connect
 
 
 class Site:
@@ -151,6 +153,38 @@ def test_a_thread_that_hangs_is_replaced(sqlite_url: str, monkeypatch: pytest.Mo
         crew.start(definition=document(step("a", timeout="1ms")))
         assert crew.end().state is RunState.SUCCEEDED, "by the thread that took its place"
         leave.set()
+
+
+def test_a_database_that_drops_every_connection_again_and_again_loses_nothing(
+    postgresql_url: str, postgres: Postgres
+) -> None:
+    with site(postgresql_url, size=3, lease_seconds=1.0) as crew:
+        for number in range(10):
+            crew.start(f"key-{number}", request_uid=f"req_{number}")
+        dropped = 0
+        with connect(postgres.port) as superuser:
+            for _ in range(10):
+                cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+                dropped += len(superuser.execute(cut, [postgresql_url.rpartition("/")[2]]).fetchall())
+                threading.Event().wait(0.05)
+        for number in range(10):
+            assert _patient_end(crew, f"key-{number}").state is RunState.SUCCEEDED
+        assert dropped > 10
+        assert sorted(crew.engine.world.done()) == ["a"] * 10 + ["b"] * 10
+
+
+def _patient_end(crew: Site, key: str) -> RunReport:
+    """Wait for the end of a run; the asker too may find that its connection was dropped."""
+
+    def ended() -> RunReport | None:
+        try:
+            return crew.end(key)
+        except Unavailable:
+            return None
+
+    report = eventually(ended, "an answer")
+    assert report is not None
+    return report
 
 
 def test_an_idle_crew_leaves_the_database_alone(sqlite_url: str) -> None:
