@@ -8,9 +8,10 @@ broker, a separate `avow worker` under Celery does. `throughput` builds on what 
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
+from pathlib import Path
 
 from catalog import contracts, requests
 from catalog.clock import utc_now
@@ -46,11 +47,12 @@ class Engine:
 
     Attributes:
         hears: whether this process is told when another one has ended a run.
+        numbers: the requests that runs are started for.
     """
 
     runtime: Runtime
     hears: bool
-    _numbers: Iterator[int] = field(default_factory=count)
+    numbers: Iterator[int]
 
     @property
     def executor(self) -> Executor:
@@ -59,7 +61,7 @@ class Engine:
 
     def start(self) -> str:
         """Start the next request's run and return its key."""
-        number = next(self._numbers)
+        number = next(self.numbers)
         more = {"request_uid": uid_of(number), "contract": CONTRACT}
         self.executor.start(order(FOUR_STEPS, f"run-{number}", **more))
         return f"run-{number}"
@@ -87,23 +89,25 @@ class Engine:
 def measure(site: Site) -> None:
     """Print both figures for each database and each way to a worker."""
     for database, url in site.databases():
-        with engine(site, url) as built:
+        with engine(site.new_folder("engine"), url) as built:
+            store_requests(built.runtime.platform.db, site.amounts.spans + WARM_RUNS)
             _print_latencies(site, built, f"avow-{database}", "in-process")
     for database, url in site.databases():
-        with engine(site, url, site.redis.new_url()) as built, consumer(site, built, 1):
-            _print_latencies(site, built, f"avow-{database}", "broker")
+        with engine(site.new_folder("engine"), url, site.redis.new_url()) as built:
+            store_requests(built.runtime.platform.db, site.amounts.spans + WARM_RUNS)
+            with consumer(site, built, 1):
+                _print_latencies(site, built, f"avow-{database}", "broker")
 
 
 @contextmanager
-def engine(site: Site, url: str, broker_url: str = "", size: int | None = None) -> Iterator[Engine]:
+def engine(folder: Path, url: str, broker_url: str = "", first: int = 0) -> Iterator[Engine]:
     """Build the engine; without a broker, threads of this process drive its runs.
 
     Args:
-        size: for how many runs there are requests.
+        folder: for what it keeps beside the database.
+        first: the number of the request that the first run is started for.
     """
-    overrides = {"data_dir": site.new_folder("engine"), "database_url": url, "broker_url": broker_url}
-    runtime = build(load(overrides))
-    store_requests(runtime.platform.db, size or site.amounts.spans + WARM_RUNS)
+    runtime = build(load({"data_dir": folder, "database_url": url, "broker_url": broker_url}))
     with ExitStack() as stack:
         stack.callback(runtime.stop)
         workers = runtime.background[Role.WORKER]
@@ -111,7 +115,7 @@ def engine(site: Site, url: str, broker_url: str = "", size: int | None = None) 
         for part in [*runtime.shared, *(sweepers if broker_url else workers)]:
             part.start()
             stack.callback(part.stop)
-        yield Engine(runtime, hears=not broker_url or not runtime.platform.db.is_sqlite)
+        yield Engine(runtime, not broker_url or not runtime.platform.db.is_sqlite, count(first))
 
 
 @contextmanager

@@ -22,7 +22,8 @@ from tests.services.postgres import Postgres, start_postgres
 from tests.services.redis import Redis, start_redis
 
 ROOT = Path(__file__).parents[2]
-AVOW = (sys.executable, "-m", "platform_api.cli.main")
+PYTHON = sys.executable
+AVOW = (PYTHON, "-m", "platform_api.cli.main")
 
 
 class Site:
