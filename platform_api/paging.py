@@ -74,7 +74,7 @@ class Window:
         return Page(items=[view(row) for row in shown], next_page_token=token)
 
 
-def window(request: Request, page_size: PageSize = DEFAULT_SIZE, page_token: PageToken = "") -> Window:
+async def window(request: Request, page_size: PageSize = DEFAULT_SIZE, page_token: PageToken = "") -> Window:
     """Return which part of the list a request wants; a dependency of every list.
 
     Raises:

@@ -20,7 +20,7 @@ from policy import spelling
 from policy.answer import read_answer, strict_json, unavailable
 from policy.breaker import Breaker
 from policy.bundle import bundle_of
-from policy.embedded_process import WorkerLostError, WorkerProcess
+from policy.embedded_channel import WorkerChannel, WorkerLostError
 from policy.engine import EngineState, Module, PolicyBundle, RawSets
 from policy.link import Linker, Program, Text, link
 from policy.lint import check_module
@@ -62,7 +62,7 @@ class EmbeddedEngine:
         self._breaker = Breaker(limits.crashes_in_a_row, limits.rest_seconds, monotonic)
         self._threads = ThreadPoolExecutor(limits.workers, thread_name_prefix="policy")
         self._own = threading.local()
-        self._processes: set[WorkerProcess] = set()
+        self._workers: set[WorkerChannel] = set()
         self._lock = threading.Lock()
         self._is_closed = False
         self._version = ""
@@ -81,7 +81,7 @@ class EmbeddedEngine:
     def prepare(self, bundle: PolicyBundle) -> None:
         """Start a worker and compile a bundle in the background, so that the first question is quick."""
         program = self._linker.program(bundle)
-        self._submit(lambda: self._load(self._process(), program))
+        self._submit(lambda: self._load(self._worker(), program))
 
     def check(self, modules: Sequence[Module], settings: JsonObject | None = None) -> tuple[Finding, ...]:
         """Return what the linter and, when it finds nothing, the engine's compiler have to say.
@@ -120,13 +120,13 @@ class EmbeddedEngine:
         """End the threads and their processes; questions under way get no answer."""
         with self._lock:
             self._is_closed = True
-            processes = tuple(self._processes)
+            workers = tuple(self._workers)
         self._threads.shutdown(wait=False, cancel_futures=True)
-        for process in processes:
-            process.interrupt()
+        for worker in workers:
+            worker.interrupt()
         self._threads.shutdown(wait=True)
-        for process in processes:
-            process.kill()
+        for worker in workers:
+            worker.kill()
 
     def _submit(self, work: Callable[[], T]) -> Future[T]:
         try:
@@ -137,89 +137,82 @@ class EmbeddedEngine:
     def _evaluate(self, program: Program, text: str, deadline: float, seconds: float) -> Json:
         # Whoever waited too long for a free worker has gone. Whoever has begun gets the whole
         # time, or a queue would make workers be killed for questions that they just received.
-        process = self._process()
+        worker = self._worker()
         question: JsonObject = {"ask": "evaluate", "revision": program.revision, "input": text}
-        self._hold_on(deadline)
-        answer = self._asked(process, program, question, seconds)
+        self._check_deadline(deadline)
+        answer = self._asked(worker, program, question, seconds)
         if answer.get("is_missing"):
-            self._load(process, program)
-            self._hold_on(deadline)
-            answer = self._asked(process, program, question, seconds)
+            self._load(worker, program)
+            self._check_deadline(deadline)
+            answer = self._asked(worker, program, question, seconds)
         self._breaker.succeeded(program.revision)
         return _expression(answer)
 
-    def _hold_on(self, deadline: float) -> None:
+    def _check_deadline(self, deadline: float) -> None:
         if self._monotonic() >= deadline:
             raise unavailable("there was no answer in time")
 
-    def _load(self, process: WorkerProcess, program: Program) -> None:
-        texts: list[Json] = [[text.name, spelling.source(text.source)] for text in program.texts]
-        question: JsonObject = {
-            "ask": "load",
-            "revision": program.revision,
-            "texts": texts,
-            "entry": _entry(program),
-        }
-        loaded = self._asked(process, program, question, self._limits.load_seconds)
+    def _load(self, worker: WorkerChannel, program: Program) -> None:
+        question: JsonObject = {"ask": "load", "revision": program.revision, **_program(program)}
+        loaded = self._asked(worker, program, question, self._limits.load_seconds)
         if not loaded.get("ok"):
             raise unavailable(f"the policies do not compile: {loaded.get('error')}")
 
     def _asked(
-        self, process: WorkerProcess, program: Program, question: JsonObject, seconds: float
+        self, worker: WorkerChannel, program: Program, question: JsonObject, seconds: float
     ) -> JsonObject:
         try:
-            return process.ask(question, seconds)
+            return worker.ask(question, seconds)
         except WorkerLostError as error:
             self._breaker.failed(program.revision)
             raise unavailable(str(error)) from error
 
-    def _process(self) -> WorkerProcess:
-        process: WorkerProcess | None = getattr(self._own, "process", None)
-        if process is not None and process.is_alive and process.questions < self._limits.questions_per_worker:
-            return process
-        if process is not None:
-            process.kill()
-        self._own.process = fresh = self._start(replaced=process)
+    def _worker(self) -> WorkerChannel:
+        worker: WorkerChannel | None = getattr(self._own, "worker", None)
+        if worker is not None and worker.is_alive and worker.questions < self._limits.questions_per_worker:
+            return worker
+        if worker is not None:
+            worker.kill()
+        self._own.worker = fresh = self._start(replaced=worker)
         return fresh
 
-    def _start(self, replaced: WorkerProcess | None = None) -> WorkerProcess:
+    def _start(self, replaced: WorkerChannel | None = None) -> WorkerChannel:
         try:
-            process = WorkerProcess(self._limits.start_seconds, self._monotonic)
+            worker = WorkerChannel(self._limits.start_seconds, self._monotonic)
         except WorkerLostError as error:
             with self._lock:
                 self._trouble = str(error)
             raise unavailable(str(error)) from error
         with self._lock:
-            self._processes -= {replaced}
-            self._processes.add(process)
-            self._version, self._trouble = process.version, ""
+            self._workers -= {replaced}
+            self._workers.add(worker)
+            self._version, self._trouble = worker.version, ""
             is_late = self._is_closed
         if is_late:
-            process.kill()
+            worker.kill()
             raise unavailable("the engine is closed")
-        return process
+        return worker
 
     def _compiler_findings(self, program: Program) -> tuple[Finding, ...]:
-        texts: list[Json] = [[text.name, spelling.source(text.source)] for text in program.texts]
         # A process of its own: what a stranger publishes must not cost anybody's decision.
-        process = self._start()
+        worker = self._start()
         try:
-            question: JsonObject = {"ask": "check", "texts": texts, "entry": _entry(program)}
-            answer = process.ask(question, self._limits.load_seconds)
+            answer = worker.ask({"ask": "check", **_program(program)}, self._limits.load_seconds)
         except WorkerLostError:
             message = "the policy ends the engine that compiles it"
             return (Finding("", "policy_ends_engine", message, "simplify it"),)
         finally:
-            process.kill()
+            worker.kill()
             with self._lock:
-                self._processes.discard(process)
+                self._workers.discard(worker)
         findings = answer.get("findings")
         parts = findings if isinstance(findings, list) else []
         return tuple(_finding(part, program.texts) for part in parts)
 
 
-def _entry(program: Program) -> str:
-    return f"{program.package.replace('.', '/')}/{program.rule}"
+def _program(program: Program) -> dict[str, Json]:
+    texts: list[Json] = [[text.name, spelling.source(text.source)] for text in program.texts]
+    return {"texts": texts, "entry": f"{program.package.replace('.', '/')}/{program.rule}"}
 
 
 def _expression(answer: JsonObject) -> Json:

@@ -1,6 +1,6 @@
-"""One worker process, seen from the outside: asked with a deadline, killed when it misses it.
+"""The way to one worker process: it is asked with a deadline and killed when it misses it.
 
-Used by `policy.embedded`, one thread per process at a time. There is no way to cancel an
+Used by `policy.embedded`, one thread per channel at a time. There is no way to cancel an
 evaluation, so the deadline is kept by ending the process. The worker starts with an empty
 environment, because Rego can read it, and in a session of its own, so that a Ctrl-C meant
 for Avow lets it finish what Avow still needs. It imports nothing of Avow and is started
@@ -29,7 +29,7 @@ class WorkerLostError(Exception):
     """The worker ended, was ended at its deadline, or spoke nonsense."""
 
 
-class WorkerProcess:
+class WorkerChannel:
     """A running worker; every method may raise `WorkerLostError`, after which it is dead."""
 
     def __init__(self, start_seconds: float, monotonic: Callable[[], float] = time.monotonic) -> None:

@@ -1,6 +1,6 @@
 """The process in which Rego is evaluated: reads questions, writes answers, may die.
 
-Started by `policy.embedded_process` as a script of its own, with an empty environment and
+Started by `policy.embedded_channel` as a script of its own, with an empty environment and
 one socket as its standard input. It imports the engine and the standard library only: the
 engine leaks when other extensions are loaded before it, and its crashes, which valid Rego
 can cause, then take nothing of ours along. Questions and answers are JSON objects, each

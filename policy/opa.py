@@ -154,7 +154,8 @@ class OpaEngine:
                 if error.expression != _REFUSED:
                     raise unavailable("the policy server takes no policies") from error
                 return tuple(_findings(error, program.texts))
-            self._remove(program)
+            finally:
+                self._remove(program)
         return ()
 
     def evaluate(
@@ -186,7 +187,8 @@ class OpaEngine:
         try:
             self._upload(program, known)
         except RegoParseError as error:
-            raise unavailable("the server does not compile the policies") from error
+            fault = "does not compile the policies" if error.expression == _REFUSED else "takes no policies"
+            raise unavailable(f"the policy server {fault}") from error
         self._remember(program)
         answer = self._asked(program, document)
         if "result" not in answer:

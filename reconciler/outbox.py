@@ -117,13 +117,6 @@ def mark_refused(tx: Tx, row: Row, error: str, retry_at: datetime) -> None:
     tx.execute(update.values(attempts=row.attempts + 1, error=error[:ERROR_LENGTH], retry_at=retry_at))
 
 
-def next_retry(tx: Tx, branch: str) -> datetime | None:
-    """Return when the first of the rows set aside is tried again; None when there are none."""
-    query = sa.select(sa.func.min(git_outbox.c.retry_at)).where(_waiting(branch))
-    retry_at: datetime | None = tx.execute(query).scalar_one()
-    return retry_at
-
-
 def pending(tx: Tx, request_uid: str) -> Pending:
     """Return what of a request is not in git yet, and why."""
     mine = _waits & (git_outbox.c.request_uid == request_uid)

@@ -27,7 +27,7 @@ from reconciler.drift import facts_digest
 from reconciler.operation import Operation, OperationState
 from reconciler.outcome import Outcome, finished
 from reconciler.plan import Plan, Situation
-from reconciler.workqueue import Claim
+from reconciler.workqueue import Claim, Lane
 
 DRIFT_REASONS = ("Drifted", "Missing")
 
@@ -192,8 +192,10 @@ class Recorder:
     @contextmanager
     def _turn(self, claim: Claim, due_at: datetime) -> Iterator[Turn]:
         with self.db.write() as tx:
-            yield Turn(tx, requests.locked(tx, claim.request_uid), self.clock())
-            workqueue.complete(tx, claim, due_at)
+            now = self.clock()
+            yield Turn(tx, requests.locked(tx, claim.request_uid), now)
+            # What follows at once belongs to the same errand; what is due later is a resync.
+            workqueue.complete(tx, claim, due_at, claim.lane if due_at <= now else Lane.RESYNC)
 
     def _seen(self, turn: Turn, situation: Situation) -> None:
         if situation.observation is not None:

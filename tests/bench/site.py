@@ -24,6 +24,8 @@ from tests.services.redis import Redis, start_redis
 ROOT = Path(__file__).parents[2]
 PYTHON = sys.executable
 AVOW = (PYTHON, "-m", "platform_api.cli.main")
+KINDS = ("sqlite", "pg")
+_NOT_PASSED_ON = ("AVOW_", "PYTHON")
 
 
 class Site:
@@ -54,11 +56,13 @@ class Site:
 
     def databases(self) -> Iterator[tuple[str, str]]:
         """Yield the name under which figures are printed and an empty database, for each kind."""
-        yield "sqlite", self.new_sqlite()
-        yield "pg", self.postgres.new_database()
+        for kind in KINDS:
+            yield kind, self.new_database(kind)
 
-    def new_sqlite(self) -> str:
-        """Return the URL of a database that is not there yet."""
+    def new_database(self, kind: str) -> str:
+        """Return the URL of an empty database."""
+        if kind == "pg":
+            return self.postgres.new_database()
         return f"sqlite:///{self.new_folder('sqlite')}/avow.db"
 
     def new_folder(self, name: str) -> Path:
@@ -67,10 +71,15 @@ class Site:
 
     def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
         """Return what a measured process is run with: nothing of the caller's Avow or Python."""
-        kept = {
-            name: value for name, value in os.environ.items() if not name.startswith(("AVOW_", "PYTHON"))
-        }
-        return {**kept, "PYTHONPATH": f"{ROOT}{os.pathsep}{self._plugs}", **(more or {})}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_PASSED_ON)}
+        return {**kept, **self.surroundings, **(more or {})}
+
+    @property
+    def surroundings(self) -> dict[str, str]:
+        """Return what must be in the environment of a process that is started with our own."""
+        path = f"{ROOT}{os.pathsep}{self._plugs}"
+        # Without compiled files, starting would be half compiling.
+        return {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": ""}
 
     def close(self) -> None:
         """End everything and remove it."""

@@ -56,12 +56,12 @@ class Peer:
 
 
 def _postgres_urls(site: Site) -> list[str]:
-    urls = [site.postgres.new_database() for _ in range(_DATABASES_PER_PEER)]
+    urls = [site.new_database("pg") for _ in range(_DATABASES_PER_PEER)]
     return [url.replace("postgresql+psycopg:", "postgresql:") for url in urls]
 
 
 def _sqlite_urls(site: Site) -> list[str]:
-    return [site.new_sqlite() for _ in range(_DATABASES_PER_PEER)]
+    return [site.new_database("sqlite") for _ in range(_DATABASES_PER_PEER)]
 
 
 def _redis_urls(site: Site) -> list[str]:
@@ -93,7 +93,7 @@ PEERS = {
 def measure(site: Site, metrics: Collection[str], names: Collection[str]) -> Iterator[str]:
     """Print the floor's figures and the peers'; yield why one was left out."""
     floor.measure_sqlite(site.new_folder("floor"))
-    floor.measure_postgres(site.postgres.new_database())
+    floor.measure_postgres(site.new_database("pg"))
     for name in names:
         wanted = [metric for metric in metrics if metric in PEERS[name].metrics]
         if wanted:

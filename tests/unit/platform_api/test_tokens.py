@@ -17,6 +17,8 @@ from platform_api.tokens import Token, is_secret, new_secret
 from tests.factories import START, created_database
 
 SECRET = new_secret(lambda count: b"\x07" * count)
+UNKNOWN = new_secret(lambda count: b"\x08" * count)
+UNKNOWN = new_secret(lambda count: b"\x08" * count)
 
 
 @pytest.fixture
@@ -85,7 +87,7 @@ def test_the_scheme_is_read_without_regard_to_case_and_space(db: Database, heade
         "Bearer",
         f"Basic {SECRET}",
         SECRET,
-        f"Bearer {new_secret(lambda count: b"\x08" * count)}",
+        f"Bearer {UNKNOWN}",
         "Bearer avow_'; --",
         f"Bearer {SECRET},x",
         "Bearer \udcff",
