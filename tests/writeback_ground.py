@@ -204,3 +204,16 @@ class Ground:
 
     def _stranger(self) -> Repository:
         return Repository.open(self.folder / "stranger", self.url, self.branch, self.access)
+
+
+def written(ground: Ground, count: int = 5) -> None:
+    """Write a first content for some requests and leave a calm writer behind."""
+    for number in range(count):
+        ground.put(number, f"number: {number}\n")
+    ground.writer("first", CALM).start()
+    ground.until_written()
+    ground.close()
+
+
+def expected(count: int = 5) -> dict[str, str]:
+    return {path_of(number): f"number: {number}\n" for number in range(count)}

@@ -44,6 +44,7 @@ class Threads:
         self._stopping = threading.Event()
         self._crew: list[threading.Thread] = []
         self._hung: set[str] = set()
+        self._heard = -1
 
     def ring(self, run_id: str) -> None:
         """Do nothing: the transaction that stored the run has rung the bell."""
@@ -100,16 +101,22 @@ class Threads:
         with self._looking:
             while not self._stopping.is_set():
                 rung = self._bell.count(TOPIC)
+                seconds = 0.0 if rung != self._heard else self._idle_seconds()
+                if seconds > 0:
+                    self._bell.wait(TOPIC, rung, seconds)
+                    continue
+                self._heard = rung
                 turn = self._worker.take()
-                if turn is None:
-                    self._bell.wait(TOPIC, rung, self._idle_seconds())
-                else:
+                if turn is not None:
                     return turn
+                # What looked due may be in another process's hands at this very moment.
+                self._bell.wait(TOPIC, rung, _SHORTEST_SECONDS)
         return None
 
     def _idle_seconds(self) -> float:
+        """Return for how long nothing is due; a claim, which writes, is tried only when something may be."""
         with self._database.read() as tx:
             due_at = claims.next_due(tx)
         if due_at is None:
             return NET_SECONDS
-        return min(NET_SECONDS, max(_SHORTEST_SECONDS, (due_at - self._clock()).total_seconds()))
+        return min(NET_SECONDS, (due_at - self._clock()).total_seconds())
