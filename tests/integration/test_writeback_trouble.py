@@ -81,12 +81,12 @@ def test_a_writer_whose_lease_ran_out_during_its_push_records_nothing(ground: Gr
     assert ground.files() == expected()
 
 
+@pytest.mark.parametrize("ground", ["postgresql over http"], indirect=True)
 @pytest.mark.parametrize("point", ["built", "pushed"])
 def test_a_writer_that_froze_and_goes_on_after_it_was_replaced_does_no_harm(
     ground: Ground, program: Callable[[str, str, str], Child], point: str
 ) -> None:
-    if ground.db.is_sqlite:
-        pytest.skip("SQLite is for one process; a frozen one may hold the lock of the whole file")
+    # Not on SQLite, which is for one process: a frozen one may hold the lock of the whole file.
     for number in range(4):
         ground.put(number, f"number: {number}\n", number + 1)
     child = program("frozen", point, "SIGSTOP")
@@ -185,9 +185,8 @@ def test_a_remote_that_is_away_for_a_while_delays_and_loses_nothing(ground: Grou
     assert len(set(ground.changes())) == len(ground.changes()) == 5
 
 
+@pytest.mark.parametrize("ground", ["postgresql over http"], indirect=True)
 def test_a_git_host_under_maintenance_is_waited_for(ground: Ground, git_http: GitHost) -> None:
-    if not ground.url.startswith("http"):
-        pytest.skip("only a host can answer 503")
     git_http.answer_next_with(*[503] * 6)
     ground.put(0, "number: 0\n")
     writer = ground.writer()
