@@ -61,9 +61,7 @@ def wanted(name: str) -> dict[str, Any]:
 
 def _four(name: str) -> dict[str, Any]:
     steps = [_step(f"s{number}") for number in range(1, 5)]
-    return document(
-        *steps, name=name, outputs={"at": "${steps.s1.outputs.at}"}, facts={"exists": True}
-    )
+    return document(*steps, name=name, outputs={"at": "${steps.s1.outputs.at}"}, facts={"exists": True})
 
 
 def _step(id_: str, uses: str = "bench.nothing") -> dict[str, Any]:

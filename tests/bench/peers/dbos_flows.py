@@ -44,7 +44,7 @@ def slow(run: str, step: int) -> int:
 @DBOS.workflow()
 def four() -> float:
     """Take four steps."""
-    began = first()
+    began: float = first()
     for step in range(2, STEPS + 1):
         nothing(step)
     return began

@@ -45,9 +45,7 @@ class Bench:
         self._start_server()
         service = self._serve(1)
         self._register()
-        version = subprocess.run([os.environ[PROGRAM], "--version"], capture_output=True, text=True, check=True)
-        sdk = importlib.metadata.version("restate-sdk")
-        emit(PEER, "version", server=version.stdout.strip(), sdk=sdk)
+        emit(PEER, "version", server=_server_version(), sdk=importlib.metadata.version("restate-sdk"))
         for _ in range(WARM_RUNS):
             await self._call("four")
         if self._asked.has("seq_latency", "first_step"):
@@ -90,7 +88,9 @@ class Bench:
         runs, began = self._asked.at_once, time.time()
         await asyncio.gather(*self._calls("four", runs))
         rate = runs / (time.time() - began)
-        emit(PEER, "throughput", mode=MODE, wf_s=rate, n=runs, workers=workers, how="concurrent HTTP requests")
+        emit(
+            PEER, "throughput", mode=MODE, wf_s=rate, n=runs, workers=workers, how="concurrent HTTP requests"
+        )
 
     async def _crash(self) -> None:
         runs, service = self._asked.crashed, self._serve(1)
@@ -142,6 +142,11 @@ class Bench:
         body = {"uri": f"http://{LOOPBACK}:{self._service}"}
         registry = f"http://{LOOPBACK}:{self._admin}/deployments"
         eventually(lambda: httpx.post(registry, json=body, timeout=30).is_success, "the registration")
+
+
+def _server_version() -> str:
+    command = [os.environ[PROGRAM], "--version"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def main() -> None:

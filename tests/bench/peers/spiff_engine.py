@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ def definition() -> Iterator[str]:
         yield f"<bpmn:outgoing>f{number}</bpmn:outgoing>"
         yield f"<bpmn:script>r{number} = {number}</bpmn:script></bpmn:scriptTask>"
     yield f'<bpmn:endEvent id="end"><bpmn:incoming>f{len(STEPS)}</bpmn:incoming></bpmn:endEvent>'
-    for number, (source, target) in enumerate(zip(nodes, nodes[1:], strict=False)):
+    for number, (source, target) in enumerate(pairwise(nodes)):
         yield f'<bpmn:sequenceFlow id="f{number}" sourceRef="{source}" targetRef="{target}"/>'
     yield "</bpmn:process></bpmn:definitions>"
 
