@@ -115,6 +115,7 @@ def _running(
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
+        start_new_session=True,  # an interruption is ours to tell; a command would print how it was hit
     ) as child:
         patience = threading.Timer(COMMAND_SECONDS, child.kill)
         patience.start()
