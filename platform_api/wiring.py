@@ -23,7 +23,7 @@ from catalog.db import Database, Tx
 from catalog.errors import PlatformError
 from executors.port import Executor
 from executors.registry import EXECUTORS, Factory, Registry, plugs
-from executors.repository import Access, Credentials, Owner, RemoteRules, Shelf
+from executors.repository import Access, Broken, Credentials, Owner, RemoteRules, Shelf
 from executors.secrets import LocalSecrets
 from executors.steps import StepSettings, builtin
 from executors.workflow.executor import Dispatcher
@@ -138,7 +138,7 @@ def build(settings: Settings) -> Runtime:
         background={
             Role.API: [housekeeping.of(platform)],
             Role.WORKER: [worker],
-            Role.RECONCILER: [*_writers(platform), _loop(platform), *sweepers],
+            Role.RECONCILER: [_StateRepository(settings), *_writers(platform), _loop(platform), *sweepers],
         },
     )
 
@@ -257,13 +257,30 @@ def _writers(platform: Platform) -> list[Background]:
     ]
 
 
+@dataclass
+class _StateRepository:
+    """The default remote: made by whoever writes to it, when it starts, unless it is there."""
+
+    settings: Settings
+
+    def start(self) -> None:
+        if self.settings.git_remote:
+            return
+        shelf = Shelf(self.settings.folder)
+        try:
+            if not shelf.exists(_STATE_REPOSITORY):
+                shelf.create(_STATE_REPOSITORY, Owner("avow", "platform", "platform"))
+        except Broken:
+            # Another reconciler on this folder may be making it at the same moment.
+            if not shelf.exists(_STATE_REPOSITORY):
+                raise
+
+    def stop(self) -> None:
+        pass
+
+
 def _remote(settings: Settings) -> tuple[str, Access]:
-    url = settings.git_remote
-    if not url:
-        shelf = Shelf(settings.folder)
-        if not shelf.exists(_STATE_REPOSITORY):
-            shelf.create(_STATE_REPOSITORY, Owner("avow", "platform", "platform"))
-        url = str(shelf.place(_STATE_REPOSITORY))
+    url = settings.git_remote or str(Shelf(settings.folder).place(_STATE_REPOSITORY))
     roots: tuple[Path, ...] = ()
     if url.startswith("/"):
         roots = (Path(url).parent,)

@@ -22,7 +22,16 @@ from deploy.demo import postgres_server
 from deploy.demo.catalogue_server import serving
 from deploy.demo.postgres_server import PASSWORD_VARIABLE
 from deploy.demo.scenes import PROJECT, Play, play
-from deploy.demo.stage import AVOW, NotShownError, Server, Stage, environment_for, free_port, say
+from deploy.demo.stage import (
+    AVOW,
+    NotShownError,
+    Server,
+    Stage,
+    environment_for,
+    free_port,
+    say,
+    uninterrupted,
+)
 
 WELCOME = """\
 Avow keeps what a platform promises. This shows it from the first command to the last.
@@ -88,17 +97,20 @@ def avow_up(stage: Stage, data: Path, port: int) -> Iterator[Server]:
     )
     words = ["up", "--data-dir", str(data), "--port", str(port)]
     say(f"$ {shlex.join(['avow', *words])}")
-    server = Server([*AVOW, *words], stage.folder / "avow.log", stage.environment)
+    server: Server | None = None
     try:
+        with uninterrupted(SIGNALS):
+            server = Server([*AVOW, *words], stage.folder / "avow.log", stage.environment)
         server.wait_until(lambda: "ready in" in server.said(), "Avow")
         say("".join(f"  {line}\n" for line in server.said().splitlines()).rstrip())
         yield server
     except NotShownError:
-        last = server.said().splitlines()[-LOG_LINES:]
+        last = server.said().splitlines()[-LOG_LINES:] if server is not None else []
         print("\n".join(["\navow up said last:", *last]), file=sys.stderr)
         raise
     finally:
-        server.stop()
+        if server is not None:
+            server.stop()
 
 
 def _interrupted(_number: int, _frame: object) -> NoReturn:

@@ -129,6 +129,21 @@ def _running(
             child.wait()
 
 
+@contextmanager
+def uninterrupted(signals: Sequence[signal.Signals]) -> Iterator[None]:
+    """Hold an interruption back until the block has ended, so that what it starts is also kept."""
+    held: list[int] = []
+    heard = [number for number in signals if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, lambda told, _frame: held.append(told)) for number in heard}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if held:
+        signal.raise_signal(held[0])
+
+
 class Server:
     """A server program in a process group of its own, with its output in a file.
 

@@ -37,11 +37,9 @@ def entry(server: str, version: str = "1.0.0", **reconcile: Any) -> dict[str, st
         server: base address of a `tests.scenarios.ledger` server.
         reconcile: the contract's `spec.reconcile`.
     """
-    contract = _contract("entry", version, {"note": {"type": "string", "default": ""}}, ["parts"])
+    contract = _contract("entry", version, {"note": {"type": "string", "default": "none"}}, ["parts"])
     contract["spec"]["reconcile"] = {"keep_runs": 5, **reconcile}
     parts = ("first", "second", "third", "fourth")
-    listed = {"method": "GET"}
-    del listed["method"]
     return _files(
         contract,
         provision={"steps": [_put(server, part) for part in parts], **_entry_result(parts)},
@@ -52,7 +50,7 @@ def entry(server: str, version: str = "1.0.0", **reconcile: Any) -> dict[str, st
                 _step(
                     "look",
                     "http.read",
-                    {"base_url": server, "path": ["requests", "${request.uid}"], **listed},
+                    {"base_url": server, "path": ["requests", "${request.uid}"]},
                 )
             ],
             "facts": {
@@ -86,7 +84,8 @@ def _put(server: str, part: str) -> dict[str, Any]:
         "base_url": server,
         "path": path,
         "body": {"note": "${inputs.note}"},
-        "check": {"path": path},
+        # That an entry is there says nothing: it may be from before. That it says this does.
+        "check": {"path": [*path, "${inputs.note}"]},
     }
     return _step(part, "http.call", call, {"uses": "http.call", "with": _removal(server, part)})
 

@@ -24,6 +24,7 @@ class Call:
     path: str
     key: str
     fence: int
+    note: str = ""
 
 
 @dataclass
@@ -32,7 +33,7 @@ class Ledger:
 
     calls: list[Call] = field(default_factory=list)
     effects: Counter[str] = field(default_factory=Counter)
-    entries: set[str] = field(default_factory=set)
+    entries: dict[str, str] = field(default_factory=dict)
     is_open: bool = True
     after_effect: Callable[[Call], None] = lambda call: None
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -54,6 +55,12 @@ class Ledger:
         with self.lock:
             return sorted(path.removeprefix(prefix) for path in self.entries if path.startswith(prefix))
 
+    def holds(self, path: str) -> bool:
+        """Say whether an entry is there, or, with a note after its path, whether it says just that."""
+        entry, _, note = path.rpartition("/")
+        with self.lock:
+            return path in self.entries or self.entries.get(entry) == note
+
     def act(self, call: Call) -> int:
         """Write the call down, make its effect unless its key had one, and return the status."""
         with self.lock:
@@ -65,7 +72,10 @@ class Ledger:
                 return 404
             if call.key not in self.effects:
                 self.effects[call.key] += 1
-                (self.entries.add if call.method == "PUT" else self.entries.discard)(call.path)
+                if call.method == "PUT":
+                    self.entries[call.path] = call.note
+                else:
+                    self.entries.pop(call.path, None)
         self.after_effect(call)
         return 204 if call.method == "DELETE" else 200
 
@@ -81,8 +91,8 @@ def ledger() -> Iterator[Ledger]:
 def _handler(seen: Ledger) -> type[Silent]:
     class Handler(Silent):
         def do_PUT(self) -> None:
-            self.body()
-            self.answer(seen.act(self._call("PUT")), b"{}")
+            note = json.loads(self.body())["note"]
+            self.answer(seen.act(self._call("PUT", note)), b"{}")
 
         def do_DELETE(self) -> None:
             status = seen.act(self._call("DELETE"))
@@ -91,13 +101,13 @@ def _handler(seen: Ledger) -> type[Silent]:
         def do_GET(self) -> None:
             uid = self.path.removeprefix("/requests/")
             if "/" in uid:
-                self.answer(200 if self.path in seen.entries else 404, b"{}")
+                self.answer(200 if seen.holds(self.path) else 404, b"{}")
                 return
             parts = seen.parts_of(uid)
             self.answer(200, json.dumps({"exists": bool(parts), "parts": parts}).encode())
 
-        def _call(self, method: str) -> Call:
+        def _call(self, method: str, note: str = "") -> Call:
             key = self.headers.get("Idempotency-Key", "")
-            return Call(method, self.path, key, int(self.headers.get("X-Fencing-Token", "0")))
+            return Call(method, self.path, key, int(self.headers.get("X-Fencing-Token", "0")), note)
 
     return Handler

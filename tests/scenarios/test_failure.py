@@ -34,7 +34,7 @@ def test_after_success_it_is_looked_at_on_the_schedule_and_mended(rig: Rig, witn
     uid = rig.until_ready("notes")["uid"]
 
     with witness.lock:
-        witness.entries.discard(f"/requests/{uid}/second")
+        witness.entries.pop(f"/requests/{uid}/second")
 
     eventually(lambda: "second" in witness.parts_of(uid), "the repair")
     rig.until_ready("notes")
