@@ -22,6 +22,12 @@ PLATFORM = "platform"
 
 _GENESIS = digest("avow audit trail, version 1")
 
+# Built once: composing a statement costs more than executing it on a warm cache.
+_of_project = audit_heads.c.project == sa.bindparam("of")
+_LOCK_HEAD = sa.select(audit_heads).where(_of_project).with_for_update()
+_MOVE_HEAD = audit_heads.update().where(_of_project)
+_ADD = audit.insert()
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -80,10 +86,8 @@ def append(
         "prev_hash": head.hash,
     }
     new = Head(head.seq + 1, digest(body))
-    tx.execute(audit.insert().values(**body, hash=new.hash))
-    tx.execute(
-        audit_heads.update().where(audit_heads.c.project == project).values(seq=new.seq, hash=new.hash)
-    )
+    tx.execute(_ADD, {**body, "hash": new.hash})
+    tx.execute(_MOVE_HEAD, {"of": project, "seq": new.seq, "hash": new.hash})
     return new
 
 
@@ -144,9 +148,8 @@ def _body(entry: Entry) -> JsonObject:
 
 
 def _locked_head(tx: Tx, project: str) -> Head:
-    query = sa.select(audit_heads).where(audit_heads.c.project == project).with_for_update()
-    row = tx.execute(query).one_or_none()
+    row = tx.execute(_LOCK_HEAD, {"of": project}).one_or_none()
     if row is None:
         tx.insert_missing(audit_heads, {"project": project, "seq": 0, "hash": _GENESIS})
-        row = tx.execute(query).one()
+        row = tx.execute(_LOCK_HEAD, {"of": project}).one()
     return Head(row.seq, row.hash)

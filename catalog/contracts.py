@@ -52,6 +52,14 @@ class Listed:
     published_by: str
 
 
+_LISTED = [contracts.c[key] for key in Listed.__dataclass_fields__]
+_named = contracts.c.name == sa.bindparam("named")
+# Built once: composing a statement costs more than executing it on a warm cache.
+_VERSIONS = sa.select(contracts.c.version).where(_named)
+_BY_NAME = sa.select(*_LISTED).where(_named, contracts.c.version == sa.bindparam("at"))
+_BY_DIGEST = sa.select(*_LISTED).where(contracts.c.digest == sa.bindparam("with"))
+
+
 def publish(tx: Tx, bundle: Bundle, now: datetime, publisher: str) -> bool:
     """Store a revision; return False when exactly this one is there already.
 
@@ -88,7 +96,7 @@ def load(tx: Tx, name: str, version: str) -> Revision:
     Raises:
         NotFound: `contract_not_found`.
     """
-    return _one(tx, (contracts.c.name == name) & (contracts.c.version == version), f"{name} {version}")
+    return _one(tx, _BY_NAME, {"named": name, "at": version}, f"{name} {version}")
 
 
 def by_digest(tx: Tx, digest: str) -> Revision:
@@ -97,7 +105,7 @@ def by_digest(tx: Tx, digest: str) -> Revision:
     Raises:
         NotFound: `contract_not_found`.
     """
-    return _one(tx, contracts.c.digest == digest, digest)
+    return _one(tx, _BY_DIGEST, {"with": digest}, digest)
 
 
 def newest(tx: Tx, name: str) -> Revision:
@@ -127,14 +135,13 @@ def versions(tx: Tx, name: str) -> list[str]:
 
     Build metadata counts for nothing in a version's precedence; the text decides between such.
     """
-    rows = tx.execute(sa.select(contracts.c.version).where(contracts.c.name == name))
+    rows = tx.execute(_VERSIONS, {"named": name})
     return sorted((row.version for row in rows), key=_precedence)
 
 
 def page(tx: Tx, after: tuple[str, str], limit: int, *, name: str | None = None) -> list[Listed]:
     """Return revisions after a (name, version) key, in that order."""
-    columns = [contracts.c[key] for key in Listed.__dataclass_fields__]
-    query = sa.select(*columns).where(sa.tuple_(contracts.c.name, contracts.c.version) > sa.tuple_(*after))
+    query = sa.select(*_LISTED).where(sa.tuple_(contracts.c.name, contracts.c.version) > sa.tuple_(*after))
     if name is not None:
         query = query.where(contracts.c.name == name)
     rows = tx.execute(query.order_by(contracts.c.name, contracts.c.version).limit(limit)).mappings()
@@ -178,9 +185,8 @@ def _check_owner(tx: Tx, contract: Contract) -> None:
         )
 
 
-def _one(tx: Tx, where: sa.ColumnElement[bool], wanted: str) -> Revision:
-    columns = [contracts.c[key] for key in Listed.__dataclass_fields__]
-    row = tx.execute(sa.select(*columns).where(where)).mappings().one_or_none()
+def _one(tx: Tx, query: sa.Executable, values: Mapping[str, str], wanted: str) -> Revision:
+    row = tx.execute(query, values).mappings().one_or_none()
     if row is None:
         raise _missing(wanted)
     return Revision(**row, bundle=_bundle(tx, row["digest"]))

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -75,10 +76,7 @@ class Tx:
 
     def insert_missing(self, table: sa.Table, row: Mapping[str, object]) -> bool:
         """Insert a row unless one with its key is there; return whether it was inserted."""
-        insert = postgresql.insert(table) if self.dialect == "postgresql" else sqlite.insert(table)
-        # SQLAlchemy forgets how many rows an INSERT made unless it is asked to remember.
-        missing = insert.values(**row).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
-        return self.execute(missing).rowcount == 1
+        return self.execute(_insert_missing(table, self.dialect), row).rowcount == 1
 
     def ring(self, topic: str) -> None:
         """Note a topic to ring once this transaction has committed."""
@@ -146,6 +144,14 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+@lru_cache(maxsize=64)
+def _insert_missing(table: sa.Table, dialect: str) -> sa.Executable:
+    # Built once: composing a statement costs more than executing it on a warm cache.
+    insert = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    # SQLAlchemy forgets how many rows an INSERT made unless it is asked to remember.
+    return insert.on_conflict_do_nothing().execution_options(preserve_rowcount=True)
 
 
 def _sqlite_engine(url: sa.URL) -> sa.Engine:

@@ -11,6 +11,8 @@ from catalog.db import Tx
 from catalog.errors import Conflict, NotFound
 from catalog.tables import projects
 
+_NAMED = sa.select(projects).where(projects.c.name == sa.bindparam("named"))
+
 
 @dataclass(frozen=True, slots=True)
 class Project:
@@ -46,7 +48,7 @@ def load(tx: Tx, name: str) -> Project:
     Raises:
         NotFound: `project_not_found`.
     """
-    row = tx.execute(sa.select(projects).where(projects.c.name == name)).mappings().one_or_none()
+    row = tx.execute(_NAMED, {"named": name}).mappings().one_or_none()
     if row is None:
         raise missing(name)
     return Project(**row)

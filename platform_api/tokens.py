@@ -25,6 +25,8 @@ USE_NOTED_EVERY = timedelta(minutes=1)
 _SECRET_BYTES = 32
 _LENGTH = len(PREFIX) + 43
 
+_HASHED = sa.select(tokens).where(tokens.c.hash == sa.bindparam("hashed"))
+
 Dice = Callable[[int], bytes]
 
 
@@ -95,7 +97,7 @@ def create(tx: Tx, token: Token, secret: str) -> None:
 def find(tx: Tx, secret: str) -> Token | None:
     """Return the token with this text, valid or not; None when there is none."""
     hashed = _hash(secret)
-    row = tx.execute(sa.select(tokens).where(tokens.c.hash == hashed)).mappings().one_or_none()
+    row = tx.execute(_HASHED, {"hashed": hashed}).mappings().one_or_none()
     if row is None or not hmac.compare_digest(row["hash"], hashed):
         return None
     return _token(row)

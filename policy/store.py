@@ -17,7 +17,7 @@ def record(tx: Tx, decision: Decision) -> None:
     row["outcome"] = str(decision.outcome)
     row["enforcement_point"] = str(decision.enforcement_point)
     row["results"] = [_result_document(result) for result in decision.results]
-    tx.execute(decisions.insert().values(**row))
+    tx.execute(decisions.insert(), row)
 
 
 def get(tx: Tx, project: str, decision_id: str) -> Decision:

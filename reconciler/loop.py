@@ -132,8 +132,8 @@ class Loop:
 
     def _claim_forever(self) -> None:
         self._spread()
+        seen = self._bell.count(TOPIC)  # before the look for room: a stop in between ends the wait
         while (room := self._room()) > 0:
-            seen = self._bell.count(TOPIC)
             try:
                 seconds = self._claim_or_wait(room)
             except Exception:  # noqa: BLE001 - the edge of a thread: the database may come back
@@ -141,6 +141,7 @@ class Loop:
                 seconds = self._settings.poll_seconds
             if seconds > 0:
                 self._bell.wait(TOPIC, seen, seconds)
+            seen = self._bell.count(TOPIC)
         self._drain()
 
     def _claim_or_wait(self, room: int) -> float:

@@ -19,7 +19,7 @@ _KEPT = 12
 
 def begin(tx: Tx, operation: Operation) -> None:
     """Record an intent; must be committed before the executor hears of it."""
-    tx.execute(operations.insert().values(**_row(operation)))
+    tx.execute(operations.insert(), _row(operation))
 
 
 def save(tx: Tx, operation: Operation) -> None:

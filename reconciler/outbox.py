@@ -57,7 +57,7 @@ class Pending:
 def put(tx: Tx, change: Change, now: datetime, mint: Mint) -> None:
     """Queue a change; the caller's transaction decides whether it happens."""
     kind = Kind.DELETE if change.content is None else Kind.WRITE
-    tx.execute(git_outbox.insert().values(**_values(change, kind, now, mint)))
+    tx.execute(git_outbox.insert(), _values(change, kind, now, mint))
     tx.ring(TOPIC)
 
 

@@ -92,7 +92,9 @@ def ended(request: Request, operation: Operation, now: datetime) -> dict[Type, C
     What was seen and what git holds is from before; a delivery is not ready on their word.
     """
     say = Statements(request, now).say
-    if operation.state is not OperationState.SUCCEEDED:
+    if operation.state is not OperationState.SUCCEEDED and not _still_counts(request, operation):
+        changes = [say(Type.APPLIED, _UNKNOWN, "DeletionRequested", "what was under way has ended")]
+    elif operation.state is not OperationState.SUCCEEDED:
         changes = [say(Type.APPLIED, _FALSE, operation.reason, operation.message)]
     elif operation.name is OperationName.DELETE:
         changes = [say(Type.APPLIED, _UNKNOWN, "TakenDown", "taken down; a look will confirm it")]
@@ -142,16 +144,23 @@ def _founded(situation: Situation, statements: Statements) -> Iterator[Condition
 
 def _applied(situation: Situation, plan: Plan, statements: Statements) -> Iterator[Condition]:
     applied, last = situation.request.applied, situation.last
-    failed = last is not None and last.state is not OperationState.SUCCEEDED
     is_over = plan.move is Move.NOTHING or plan.reason in _NO_LONGER_THERE  # what failed came right
     is_pending = plan.move is Move.OPERATE or not situation.is_delivered or situation.request.is_deleting
-    if last is not None and failed and not is_over and last.desired_digest == situation.desired_digest:
-        yield statements.say(Type.APPLIED, _FALSE, last.reason, last.message)
+    failed = None if last is None or last.state is OperationState.SUCCEEDED or is_over else last
+    if failed is not None and not _still_counts(situation.request, failed):
+        failed = None
+    if failed is not None and failed.desired_digest == situation.desired_digest:
+        yield statements.say(Type.APPLIED, _FALSE, failed.reason, failed.message)
     elif applied is None or is_pending:
         yield statements.say(Type.APPLIED, _UNKNOWN, plan.reason, plan.message)
     else:
         message = f"{applied.contract_version} is delivered (generation {applied.generation})"
         yield statements.say(Type.APPLIED, _TRUE, "Delivered", message)
+
+
+def _still_counts(request: Request, failed: Operation) -> bool:
+    # Nobody waits any more for what was to be delivered before the deletion.
+    return failed.name is OperationName.DELETE or not request.is_deleting
 
 
 def _observed(situation: Situation, plan: Plan, statements: Statements) -> Iterator[Condition]:

@@ -72,7 +72,7 @@ def enqueue(tx: Tx, project: str, request_uid: str, lane: Lane, now: datetime) -
         "fence": 0,
         "attempts": 0,
     }
-    tx.execute(work.insert().values(**row))
+    tx.execute(work.insert(), row)
     tx.ring(TOPIC)
 
 

@@ -115,14 +115,15 @@ class Writer:
     def _run(self) -> None:
         heartbeat = Heartbeat(f"{self._thread.name}-lease", self._pace.lease_seconds / 3, self._beat)
         heartbeat.start()
+        seen = self._bell.count(TOPIC)  # before the look at the flag: a stop in between ends the pause
         while not self._stopping.is_set():
-            seen = self._bell.count(TOPIC)
             try:
                 rest = self.turn()
             except Exception:  # noqa: BLE001 - the edge of a thread: the next turn may fare better
                 _log.exception("a turn of the git writer failed", extra={"branch": self._remote.branch})
                 rest = self._failed("the git writer failed; see its log")
             self._pause(rest, seen)
+            seen = self._bell.count(TOPIC)
         heartbeat.stop()
         self._give_up()
 

@@ -69,8 +69,8 @@ class Sweeper:
         return len(overdue)
 
     def _run(self) -> None:
+        rung = self._bell.count(TOPIC)  # before the look at the flag: a stop in between ends the wait
         while not self._stopping.is_set():
-            rung = self._bell.count(TOPIC)
             seconds = INTERVAL_SECONDS
             try:
                 self.sweep()
@@ -78,6 +78,7 @@ class Sweeper:
             except PlatformError as error:
                 _log.warning("the sweeper rests: %s", error.message)
             self._bell.wait(TOPIC, rung, seconds)
+            rung = self._bell.count(TOPIC)
 
     def _idle_seconds(self) -> float:
         now = self._clock()

@@ -99,18 +99,19 @@ class Threads:
 
     def _next_turn(self) -> Turn | None:
         with self._looking:
+            rung = self._bell.count(TOPIC)  # before the look at the flag: a stop in between ends the wait
             while not self._stopping.is_set():
-                rung = self._bell.count(TOPIC)
                 seconds = 0.0 if rung != self._heard else self._idle_seconds()
                 if seconds > 0:
                     self._bell.wait(TOPIC, rung, seconds)
-                    continue
-                self._heard = rung
-                turn = self._worker.take()
-                if turn is not None:
-                    return turn
-                # What looked due may be in another process's hands at this very moment.
-                self._bell.wait(TOPIC, rung, _SHORTEST_SECONDS)
+                else:
+                    self._heard = rung
+                    turn = self._worker.take()
+                    if turn is not None:
+                        return turn
+                    # What looked due may be in another process's hands at this very moment.
+                    self._bell.wait(TOPIC, rung, _SHORTEST_SECONDS)
+                rung = self._bell.count(TOPIC)
         return None
 
     def _idle_seconds(self) -> float:

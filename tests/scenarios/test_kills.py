@@ -36,10 +36,9 @@ def test_thirty_kills_lose_nothing_and_double_nothing(rig: Rig, witness: Ledger)
     with ThreadPoolExecutor(max_workers=4) as clients:
         submitted = [clients.submit(_insist, rig, name, stop) for name in names]
         generation = 1
-        for kill in range(KILLS):
-            if kill and kill % 10 == 0:
-                # Everything is delivered by now and then; ask for more, so that kills keep biting.
-                generation += 1
+        for _ in range(KILLS):
+            if _unfinished(witness, names, generation) == 0:
+                generation += 1  # all is delivered; ask for more, so that kills keep biting
                 submitted += [
                     clients.submit(_insist_on_change, rig, name, generation, stop) for name in names
                 ]
@@ -52,7 +51,7 @@ def test_thirty_kills_lose_nothing_and_double_nothing(rig: Rig, witness: Ledger)
 
     for name in names:
         rig.until(name, lambda seen: is_ready(seen, generation))
-    assert sum(1 for count in unfinished_at_kill if count) >= KILLS // 3, unfinished_at_kill
+    assert sum(1 for count in unfinished_at_kill if count) >= KILLS // 2, unfinished_at_kill
     _check_delivered_once(rig, witness, names, generation)
     _check_books(rig, names, generation)
 

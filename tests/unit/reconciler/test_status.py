@@ -138,6 +138,16 @@ def test_an_operation_that_failed_says_why() -> None:
     assert conditions[Type.READY].message == "no host"
 
 
+def test_a_provision_that_fails_while_deletion_is_wanted_is_no_reason_to_give_up_waiting() -> None:
+    request = a_request(deletion_requested_at=START)
+    failed = an_operation(state=OperationState.FAILED, reason="OperationFailed", message="no")
+    assert told(status.ended(request, failed, LATER)[Type.APPLIED]) == (UNKNOWN, "DeletionRequested")
+    unseen = seen(request, last=failed, was_touched=True, observation=UNSEEN)
+    assert told(standing(unseen)[Type.APPLIED]) == (UNKNOWN, "ObserveFailed")
+    torn = replace(failed, name=OperationName.DELETE)
+    assert told(status.ended(request, torn, LATER)[Type.APPLIED]) == (FALSE, "OperationFailed")
+
+
 def test_a_provision_that_ends_while_deletion_is_wanted_is_not_called_taken_down() -> None:
     request = a_request(deletion_requested_at=START)
     done = an_operation(state=OperationState.SUCCEEDED)

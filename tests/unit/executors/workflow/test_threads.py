@@ -163,13 +163,12 @@ def test_a_database_that_drops_every_connection_again_and_again_loses_nothing(
             crew.start(f"key-{number}", request_uid=f"req_{number}")
         dropped = 0
         with connect(postgres.port) as superuser:
-            for _ in range(10):
+            while dropped <= 10:  # the crew keeps coming back, also when its work is done
                 cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
                 dropped += len(superuser.execute(cut, [postgresql_url.rpartition("/")[2]]).fetchall())
                 threading.Event().wait(0.05)
         for number in range(10):
             assert _patient_end(crew, f"key-{number}").state is RunState.SUCCEEDED
-        assert dropped > 10
         assert sorted(crew.engine.world.done()) == ["a"] * 10 + ["b"] * 10
 
 
