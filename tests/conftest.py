@@ -4,6 +4,8 @@ Collected by pytest; tests ask for fixtures by name. It knows no part of Avow, s
 broken package breaks its own tests and not all of them.
 """
 
+import signal
+
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.services.fixtures"]
@@ -13,3 +15,8 @@ settings.register_profile(
     "avow", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("avow")
+
+# A shell starts what it puts into the background deaf to SIGINT, and children inherit that;
+# the tests that interrupt a process need one that hears.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
