@@ -247,6 +247,8 @@ def web() -> Iterator[Web]:
 
 @pytest.fixture
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    if "postgres" in str(request.node.name):
+        request.getfixturevalue("postgres")  # without it, nothing is tried and nothing is left over
     made = World(request, tmp_path)
     yield made
     if "postgres" in str(request.node.name):
