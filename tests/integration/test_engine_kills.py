@@ -215,7 +215,7 @@ def test_a_stopped_worker_that_comes_back_late_changes_nothing(
         site.submit(2)
         eventually(lambda: len(site.ledger.calls("req_0")) > 0, "the first call")
         [frozen] = site.workers
-        with site.database.write():  # frozen within a write of its own, it would hold up a SQLite file for all
+        with site.database.write():  # frozen within its own write, it would hold up a SQLite file for all
             frozen.signal(signal.SIGSTOP)
         site.hire()
         eventually(lambda: site.ended() == len(site.orders), "the end of every run", 120)
