@@ -238,8 +238,8 @@ def save(tx: Tx, held: Request, after: Request) -> Request:
         for name in ("conditions", "outputs", "applied", "destination", "attempt")
     }
     merged = replace(after, **status)
-    # What holds of the old generation says nothing about the new one: it is not ready yet.
-    is_new = merged.generation > current.generation
+    # What holds of the old generation, or failed before the deletion, says nothing of what comes now.
+    is_new = merged.generation > current.generation or merged.is_deleting > current.is_deleting
     conditions = accepted(merged, merged.updated_at) if is_new else merged.conditions
     merged = replace(merged, conditions=conditions, phase=phase_of(merged, conditions))
     return requests.save_desired(tx, merged, current.revision)
