@@ -4,11 +4,13 @@ PY := .venv/bin/python
 WORKERS ?= 2
 UV ?= uv
 ONLY ?=
+CHAOS_TESTS = tests/integration/test_engine_faults.py tests/integration/test_engine_kills.py \
+	tests/scenarios/test_kills.py tests/property/test_nothing_is_orphaned.py
 COMPILE = $(UV) pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links --all-extras $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check services bench lock clean runtime dev
+.PHONY: help demo test check services bench chaos lock clean runtime dev
 
 help: ## list what there is to run
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 17
@@ -25,11 +27,14 @@ check: dev ## check style, types and the import law
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports --no-logo
 
-services: ## install PostgreSQL, Redis and OPA for the tests that want them
+services: ## install PostgreSQL, Redis, RabbitMQ, OPA and Temporal for the tests that want them
 	@deploy/services.sh
 
-bench: dev ## measure; one JSON object a line (ONLY=resync_100k,saga for some)
-	@$(PY) -m tests.bench $(if $(ONLY),--only $(ONLY))
+bench: dev ## measure; one JSON object a line (ONLY=crash,saga for some; ARGS=--quick for few)
+	@$(PY) -m tests.bench $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
+chaos: dev ## kill, stop and restart everything, for a long time; prints figures
+	@CHAOS=long REQUIRE_SERVICES=1 $(PY) -m pytest -p no:randomly -s -m slow $(CHAOS_TESTS)
 
 lock: ## pin requirements anew with uv (UPGRADE=--upgrade for newer ones)
 	@$(COMPILE) --group build --output-file requirements/runtime.txt

@@ -3,7 +3,8 @@
 An actor is a subject with grants; a grant is a role in a scope. The questions that the
 rest of the system asks ("may this actor publish for that team?") are answered here and
 nowhere else, so that a new route cannot invent its own rule. A token is only a way to
-prove who one is: two tokens of one person are the same subject.
+prove who one is: two tokens of one person are the same subject. Groups say of whom an
+approval is asked; they open no door by themselves.
 """
 
 from dataclasses import dataclass
@@ -39,15 +40,21 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A proven subject and its grants."""
+    """A proven subject with its grants and the groups that it belongs to."""
 
     subject: str
     grants: tuple[Grant, ...] = ()
+    groups: tuple[str, ...] = ()
 
     @property
     def is_admin(self) -> bool:
         """Say whether the actor runs this installation."""
         return self._holds(Role.ADMIN, ANY)
+
+    @property
+    def is_publisher(self) -> bool:
+        """Say whether the actor may publish contracts of some team at all."""
+        return self.is_admin or any(grant.role is Role.PUBLISHER for grant in self.grants)
 
     def may_read(self, project: str) -> bool:
         """Say whether the actor may know what is in a project."""
@@ -56,6 +63,10 @@ class Actor:
     def may_request(self, project: str) -> bool:
         """Say whether the actor may create, change and delete requests in a project."""
         return self.is_admin or self._holds(Role.DEVELOPER, project)
+
+    def may_approve(self, project: str) -> bool:
+        """Say whether the actor may vote in a project at all; each approval says of whom it is asked."""
+        return self.is_admin or self._holds(Role.APPROVER, project)
 
     def may_publish(self, owner: str) -> bool:
         """Say whether the actor may publish contracts that a team owns."""
@@ -67,9 +78,16 @@ class Actor:
 
     def readable_projects(self) -> frozenset[str] | None:
         """Return the projects the actor may read; None stands for all of them."""
+        return self._projects(_READERS)
+
+    def approvable_projects(self) -> frozenset[str] | None:
+        """Return the projects in which the actor may vote; None stands for all of them."""
+        return self._projects(frozenset({Role.APPROVER}))
+
+    def _projects(self, roles: frozenset[Role]) -> frozenset[str] | None:
         if self.is_admin:
             return None
-        scopes = {grant.scope for grant in self.grants if grant.role in _READERS}
+        scopes = {grant.scope for grant in self.grants if grant.role in roles}
         return None if ANY in scopes else frozenset(scopes)
 
     def _holds(self, role: Role, name: str) -> bool:

@@ -19,7 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
-from catalog.contract import Contract, OperationName, parse_contract
+from catalog.contract import OPERATIONS, Contract, OperationName, parse_contract
 from catalog.digest import JsonObject, digest
 from catalog.documents import read_yaml
 from catalog.errors import Finding, Invalid
@@ -42,10 +42,24 @@ class Bundle:
     files: Mapping[str, str]
     digest: str
 
+    @property
+    def policy(self) -> str | None:
+        """Return the text of the policy that the contract brings; None when it brings none."""
+        return None if self.contract.policy is None else self.files[self.contract.policy]
+
     def definition(self, name: OperationName) -> JsonObject:
         """Return the parsed definition of an operation."""
         path = self.contract.operation(name).definition
         return _definition(self.files[path], path)
+
+    def action_definition(self, name: str) -> JsonObject:
+        """Return the parsed definition of an action that the contract has."""
+        path = self.contract.actions[name].definition
+        return _definition(self.files[path], path)
+
+    def definition_for(self, name: str) -> JsonObject:
+        """Return the parsed definition of an operation, or of an action that the contract has."""
+        return self.definition(OperationName(name)) if name in OPERATIONS else self.action_definition(name)
 
 
 @lru_cache(maxsize=512)
@@ -149,6 +163,7 @@ def _absent_files(contract: Contract, files: Mapping[str, str]) -> Iterator[Find
     named = {
         f"/spec/operations/{name}/definition": part.definition for name, part in contract.operations.items()
     }
+    named |= {f"/spec/actions/{name}/definition": part.definition for name, part in contract.actions.items()}
     if contract.policy is not None:
         named["/spec/policies/0"] = contract.policy
     for pointer, path in named.items():

@@ -17,6 +17,7 @@ class Type(StrEnum):
     AVAILABLE = "Available"  # the contract version asked for exists and can serve
     PLACED = "Placed"  # a destination was chosen
     ALLOWED = "Allowed"  # policy allows the present plan
+    COMPOSED = "Composed"  # every child is ready; stated only where there are children
     APPLIED = "Applied"  # the executor delivered the present generation
     OBSERVED = "Observed"  # a fresh look at the thing succeeded
     IN_SYNC = "InSync"  # what was seen equals what was delivered

@@ -2,27 +2,27 @@
 
 Built from `contract.yaml` of a bundle. What a file may say is in `contract.v1.json`, which
 is published; what only code can check (versions, schemas within the schema, paths that
-must exist) is checked here and in `catalog.bundle`.
+must exist) is checked in `catalog.contract_check` and `catalog.bundle`.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from importlib import resources
 from typing import Any, cast
 
-import semver
-
+from catalog.composing import needed_children
+from catalog.contract_check import beyond_schema
 from catalog.digest import JsonObject
 from catalog.duration import duration
-from catalog.errors import Finding, Invalid
+from catalog.errors import Invalid
 from catalog.ids import ContractName
-from catalog.schema import check_schema, violations
+from catalog.schema import violations
 
-MIN_INTERVAL = timedelta(seconds=1)
-"""Looking again sooner would keep a worker busy with nothing else."""
+NO_INPUTS: JsonObject = {"type": "object", "additionalProperties": False}
+"""What an action takes that says nothing of inputs."""
 
 SCHEMA: JsonObject = json.loads(resources.files("catalog").joinpath("contract.v1.json").read_text("utf-8"))
 
@@ -35,6 +35,10 @@ class OperationName(StrEnum):
     REPAIR = "repair"
     DELETE = "delete"
     OBSERVE = "observe"  # reads, never changes
+
+
+OPERATIONS = frozenset(map(str, OperationName))
+"""The names of operations; no action has one of them."""
 
 
 class DriftMode(StrEnum):
@@ -92,6 +96,57 @@ class Drift:
 
 
 @dataclass(frozen=True, slots=True)
+class Requirement:
+    """A contract without which another cannot serve, and the versions of it that will do."""
+
+    contract: ContractName
+    versions: str
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A request that each request on a contract makes.
+
+    Attributes:
+        inputs: values and references, to the parent's inputs and to what other children give.
+        needs: the children that have to be ready before; those that `inputs` refers to are among them.
+    """
+
+    name: str
+    contract: ContractName
+    versions: str
+    inputs: JsonObject = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something that can be asked of what was delivered, besides changing it.
+
+    Attributes:
+        inputs: JSON Schema of what it takes.
+    """
+
+    description: str
+    executor: str
+    definition: str
+    inputs: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """How the inputs of requests on older versions become inputs of this one.
+
+    Attributes:
+        versions: the range of versions that it converts from.
+        inputs: an expression for each field that is not simply kept.
+    """
+
+    versions: str
+    inputs: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """Inputs that show how to ask, with the decision they must get."""
 
@@ -99,6 +154,7 @@ class Example:
     inputs: JsonObject
     environment: str = "dev"
     expect: str | None = None
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +176,15 @@ class Contract:
     keep_runs: int
     policy: str | None
     examples: tuple[Example, ...]
+    requires: tuple[Requirement, ...] = ()
+    children: tuple[Child, ...] = ()
+    actions: Mapping[str, Action] = field(default_factory=dict)
+    conversion: Conversion | None = None
+
+    @property
+    def handed_over(self) -> tuple[Operation | Action, ...]:
+        """Return all that executors are asked for: the operations, then the actions."""
+        return (*self.operations.values(), *self.actions.values())
 
     def operation(self, name: OperationName) -> Operation:
         """Return who performs an operation; update and repair fall back to provision."""
@@ -135,48 +200,10 @@ def parse_contract(document: JsonObject, path: str = "contract.yaml") -> Contrac
     Raises:
         Invalid: `invalid_contract`, with every finding at once.
     """
-    findings = violations(SCHEMA, document, f"{path}#") or tuple(_beyond_schema(document, path))
+    findings = violations(SCHEMA, document, f"{path}#") or tuple(beyond_schema(document, path))
     if findings:
         raise Invalid("invalid_contract", "The contract cannot be published as it is.", findings=findings)
     return _contract(cast("dict[str, Any]", document))
-
-
-def _beyond_schema(document: JsonObject, path: str) -> Iterator[Finding]:
-    # The document has passed the published schema, so its shape is known here.
-    checked = cast("dict[str, Any]", document)
-    version = checked["metadata"]["version"]
-    if not semver.Version.is_valid(version):
-        pointer = f"{path}#/metadata/version"
-        yield Finding(pointer, "invalid_version", "the version is not a semantic version", "write 1.0.0")
-    spec = checked["spec"]
-    yield from _timing(spec.get("drift", {}), f"{path}#/spec/drift")
-    for part in ("inputs", "outputs"):
-        yield from check_schema(spec[part], f"{path}#/spec/{part}")
-        if spec[part].get("type") != "object":
-            pointer = f"{path}#/spec/{part}/type"
-            yield Finding(pointer, "schema_not_object", f"{part} must be of type object", "add type: object")
-    if spec["inputs"].get("additionalProperties") is not False:
-        pointer = f"{path}#/spec/inputs/additionalProperties"
-        yield Finding(
-            pointer, "open_inputs", "inputs must refuse unknown fields", "add additionalProperties: false"
-        )
-    for index, example in enumerate(spec.get("examples", ())):
-        pointer = f"{path}#/spec/examples/{index}/inputs"
-        yield from (
-            violations(spec["inputs"], example["inputs"], pointer)
-            if not check_schema(spec["inputs"], "")
-            else ()
-        )
-
-
-def _timing(drift: dict[str, Any], pointer: str) -> Iterator[Finding]:
-    if duration(drift.get("interval", "10m")) < MIN_INTERVAL:
-        message = "the interval is shorter than a second"
-        yield Finding(f"{pointer}/interval", "interval_too_short", message, "write 10m")
-    for index, rule in enumerate(drift.get("ignore", ())):
-        if rule.get("until", "").startswith("0000"):  # a year to JSON Schema, none to Python
-            message = "there is no year 0"
-            yield Finding(f"{pointer}/ignore/{index}/until", "invalid_date", message, "write 2027-01-01")
 
 
 def _contract(document: dict[str, Any]) -> Contract:
@@ -198,6 +225,10 @@ def _contract(document: dict[str, Any]) -> Contract:
         keep_runs=reconcile.get("keep_runs", 5),
         policy=next(iter(spec.get("policies", ())), None),
         examples=tuple(_example(part) for part in spec.get("examples", ())),
+        requires=tuple(Requirement(part["contract"], part["version"]) for part in spec.get("requires", ())),
+        children=tuple(_child(part) for part in spec.get("children", ())),
+        actions={name: _action(part) for name, part in spec.get("actions", {}).items()},
+        conversion=_conversion(spec.get("conversion")),
     )
 
 
@@ -233,4 +264,20 @@ def _example(part: dict[str, Any]) -> Example:
         inputs=part["inputs"],
         environment=part.get("environment", "dev"),
         expect=part.get("expect", {}).get("decision"),
+        description=part.get("description", ""),
     )
+
+
+def _child(part: dict[str, Any]) -> Child:
+    inputs = part.get("inputs", {})
+    needs = dict.fromkeys((*part.get("needs", ()), *needed_children(inputs)))
+    return Child(part["name"], ContractName(part["contract"]), part["version"], inputs, tuple(needs))
+
+
+def _action(part: dict[str, Any]) -> Action:
+    inputs = part.get("inputs", NO_INPUTS)
+    return Action(part["description"], part["executor"], part["definition"], inputs)
+
+
+def _conversion(part: dict[str, Any] | None) -> Conversion | None:
+    return None if part is None else Conversion(part["from"], part["inputs"])

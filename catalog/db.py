@@ -10,17 +10,19 @@ woken for something that cannot be seen yet. SQLAlchemy Core is used and its ORM
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
+from weakref import WeakSet
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 
-from catalog.errors import Unavailable
+from catalog.errors import PlatformError, Unavailable
+from catalog.line import Line, Texts
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -37,6 +39,9 @@ Ring = Callable[[str], None]
 
 CHANNEL = "avow"
 """PostgreSQL's notification channel; a notification carries a topic and is only a hint."""
+
+SOFT_TOPICS = frozenset({"events"})
+"""Topics that nobody's work waits for; rung by nearly every commit, so not told with each."""
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
@@ -61,9 +66,11 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
 class Tx:
     """One open transaction: executes statements and notes whom to wake after the commit."""
 
-    def __init__(self, connection: sa.Connection) -> None:
+    def __init__(self, connection: sa.Connection, line: Line | None = None) -> None:
         self.connection = connection
+        self._line = line
         self.topics: set[str] = set()
+        self.told: set[str] = set()
 
     @property
     def dialect(self) -> str:
@@ -74,76 +81,197 @@ class Tx:
         """Execute one statement."""
         return self.connection.execute(statement, parameters)
 
+    def swift(self, texts: Texts, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Execute one of the few statements that run thousands of times a second.
+
+        It goes past SQLAlchemy. Values are the driver's, and so are rows, where documents and
+        times may be text (`catalog.line`).
+        """
+        if self._line is not None and self.dialect == "postgresql":
+            return self._line.execute(texts["postgresql"], values)
+        cursor = _driver(self.connection).execute(texts[self.dialect], values)
+        return [] if cursor.description is None else cursor.fetchall()
+
     def insert_missing(self, table: sa.Table, row: Mapping[str, object]) -> bool:
         """Insert a row unless one with its key is there; return whether it was inserted."""
         return self.execute(_insert_missing(table, self.dialect), row).rowcount == 1
 
-    def ring(self, topic: str) -> None:
-        """Note a topic to ring once this transaction has committed."""
+    def ring(self, topic: str, *, told: bool = False) -> None:
+        """Note a topic to ring once this transaction has committed.
+
+        Args:
+            told: a statement of this transaction tells other processes by itself.
+        """
         self.topics.add(topic)
+        if told:
+            self.told.add(topic)
 
 
 class Database:
-    """Engines, transactions and the bell behind them."""
+    """Engines, transactions and the bell behind them.
+
+    Attributes:
+        later: takes the topics that nobody's work waits for, to tell other processes of many at once.
+    """
 
     def __init__(self, url: str, ring: Ring | None = None, pool_size: int = 8) -> None:
         self.url = sa.make_url(url)
         self.ring = ring
+        self.later: Ring | None = None
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgres_engine(self.url, pool_size)
-        # A read must see one state; a transaction on SQLite does so by nature.
-        snapshot = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
-        self._snapshots = self.engine.execution_options(**snapshot)
         self._writer = threading.Lock()
+        self._lines: list[Line] = []
+        self._open: WeakSet[Any] = WeakSet()
+        if not self.is_sqlite:
+            sa.event.listen(self.engine, "connect", lambda connection, _record: self._open.add(connection))
+        driver: Any = self.engine.dialect.loaded_dbapi
+        self._driver_errors = (driver.OperationalError, driver.InterfaceError)
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
         """Open a transaction that only reads; it sees one state of the database."""
-        with self._translated(), self._snapshots.connect() as connection:
-            if self.is_sqlite:
-                connection.exec_driver_sql("BEGIN")
+        with self._connected() as connection:
+            self._begin(connection, "BEGIN" if self.is_sqlite else "BEGIN ISOLATION LEVEL REPEATABLE READ")
             yield Tx(connection)
-            connection.rollback()
+            if not self.is_sqlite:
+                # The driver's own way would throw away every statement that it has prepared.
+                _driver(connection).pgconn.exec_(b"ROLLBACK")
 
     @contextmanager
-    def write(self) -> Iterator[Tx]:
-        """Open a transaction that writes; it commits when the block ends and rolls back when it raises."""
-        with self._translated(), self._one_writer(), self.engine.connect() as connection:
-            tx = Tx(connection)
-            if self.is_sqlite:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
+    def glance(self, line: Line | None = None) -> Iterator[Tx]:
+        """Open no transaction, for one statement that only reads: it sees one state by itself."""
+        with self._connected(line) as connection:
+            yield Tx(connection, line)
+
+    @contextmanager
+    def write(self, line: Line | None = None, *, single: bool = False) -> Iterator[Tx]:
+        """Open a transaction that writes; it commits when the block ends and rolls back when it raises.
+
+        Args:
+            line: the connection to use; none fetches one.
+            single: the block makes one statement, around which PostgreSQL needs no transaction.
+        """
+        begins = self.is_sqlite or not single
+        with self._one_writer(), self._connected(line, begins=begins) as connection:
+            tx = Tx(connection, line)
+            if line is None and begins:
+                self._begin(connection, "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN")
             yield tx
-            self._notify(tx)
-            connection.commit()
+            self._commit(tx, line)
         self._ring(tx.topics)
+
+    def line(self, *settings: str) -> Line:
+        """Return a connection to keep; it is closed with the database."""
+        kept = Line(self.engine, *settings)
+        self._lines.append(kept)
+        return kept
+
+    def notify(self, topics: Iterable[str]) -> None:
+        """Tell other processes of topics, now."""
+        if not self.is_sqlite:
+            with self._connected() as connection:
+                _driver(connection).execute(_notices(topics), prepare=False)
+
+    def is_own(self, notifier: int) -> bool:
+        """Say whether a notification came from this process, which needs none: its bell was rung."""
+        return any(
+            connection.info.backend_pid == notifier
+            for connection in tuple(self._open)
+            if not connection.closed
+        )
+
+    def _begin(self, connection: sa.Connection, statement: str) -> None:
+        try:
+            connection.exec_driver_sql(statement)
+        except sa.exc.DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            # It was lost while it lay idle, and nothing was asked of it yet.
+            connection.rollback()
+            connection.exec_driver_sql(statement)
+
+    def _commit(self, tx: Tx, line: Line | None) -> None:
+        topics = tx.topics - tx.told - (SOFT_TOPICS if self.later is not None else set())
+        driver = _driver(tx.connection)
+        if line is not None:
+            line.end(_notices(topics))
+        elif self.is_sqlite:
+            driver.execute("COMMIT")
+        elif not topics:
+            driver.commit()
+        else:  # one way there and back for all of it
+            end = "COMMIT" if driver.info.transaction_status else ""
+            driver.execute(_notices(topics) + end, prepare=False)
 
     def _ring(self, topics: set[str]) -> None:
         if self.ring is not None:
             for topic in topics:
                 self.ring(topic)
+        if self.later is not None:
+            for topic in topics & SOFT_TOPICS:
+                self.later(topic)
 
     def _one_writer(self) -> AbstractContextManager[object]:
         # Waiting on a lock is fair and cheap; SQLite's own busy handler polls and starves.
         return self._writer if self.is_sqlite else nullcontext()
 
-    def _notify(self, tx: Tx) -> None:
-        if self.is_sqlite:
-            return
-        for topic in tx.topics:
-            tx.execute(sa.select(sa.func.pg_notify(CHANNEL, topic)))
-
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _connected(self, line: Line | None = None, *, begins: bool = False) -> Iterator[sa.Connection]:
+        """Hand out a connection; the driver's faults become ours, and what is lost is not used again."""
         try:
-            yield
-        except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
+            with self.engine.connect() if line is None else self._kept(line, begins=begins) as connection:
+                try:
+                    yield connection
+                except self._driver_errors:  # SQLAlchemy has not seen this one
+                    self._forget(connection)
+                    raise
+        except (
+            sa.exc.OperationalError,
+            sa.exc.InterfaceError,
+            sa.exc.TimeoutError,
+            *self._driver_errors,
+        ) as error:
             raise Unavailable(
                 "database_unavailable", "The database does not answer.", retry_after_seconds=2
             ) from error
 
+    @contextmanager
+    def _kept(self, line: Line, *, begins: bool) -> Iterator[sa.Connection]:
+        with line.guard:
+            try:
+                if begins:
+                    line.begin()
+                yield line.connection
+            except PlatformError:
+                line.undo()
+                raise
+            except BaseException:
+                line.drop()
+                raise
+
+    def _forget(self, connection: sa.Connection) -> None:
+        """Close a connection that failed past SQLAlchemy."""
+        if not self.is_sqlite and _driver(connection).closed:
+            # Asked through SQLAlchemy, it notices too, and uses nothing else that was lost with it.
+            with suppress(sa.exc.DBAPIError):
+                connection.exec_driver_sql("SELECT 1")
+        connection.invalidate()
+
     def close(self) -> None:
         """Close every connection."""
+        for line in self._lines:
+            with line.guard:
+                line.drop()
         self.engine.dispose()
+
+
+def _driver(connection: sa.Connection) -> Any:
+    return connection.connection.driver_connection
+
+
+def _notices(topics: Iterable[str]) -> str:
+    return "".join(f"NOTIFY {CHANNEL}, '{topic}'; " for topic in sorted(topics))
 
 
 @lru_cache(maxsize=64)
@@ -176,6 +304,6 @@ def _postgres_engine(url: sa.URL, pool_size: int) -> sa.Engine:
         url,
         pool_size=pool_size,
         max_overflow=pool_size * 2,
-        pool_pre_ping=True,
+        isolation_level="AUTOCOMMIT",  # transactions are begun by name, here as on SQLite
         connect_args={"connect_timeout": 3, "options": settings, "application_name": "avow"},
     )

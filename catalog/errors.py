@@ -78,6 +78,33 @@ class Conflict(PlatformError):
     """It does not fit the present state."""
 
 
+@dataclass(frozen=True, slots=True)
+class UsedBy:
+    """Something that keeps another thing from being removed.
+
+    Attributes:
+        kind: what it is: `request`, for instance.
+        ref: its name, as people would ask for it.
+        reason: why it needs the other; may be empty.
+    """
+
+    kind: str
+    ref: str
+    reason: str = ""
+
+
+class InUse(Conflict):
+    """It cannot go, because others need it.
+
+    Args:
+        used_by: who; not necessarily all of them.
+    """
+
+    def __init__(self, message: str, used_by: Sequence[UsedBy], *, fix: str, code: str = "in_use") -> None:
+        super().__init__(code, message, fix=fix)
+        self.used_by = tuple(used_by)
+
+
 class Gone(PlatformError):
     """It was here and will not come back."""
 

@@ -8,9 +8,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from catalog.db import Tx
-from catalog.errors import Conflict, NotFound
+from catalog.errors import Conflict, InUse, NotFound, UsedBy
 from catalog.fleet import Destination, Observation, Presence, Resource
 from catalog.tables import destinations, observations, requests, resources
+
+_SHOWN = 20
 
 
 def create_destination(tx: Tx, destination: Destination) -> None:
@@ -46,19 +48,23 @@ def delete_destination(tx: Tx, name: str) -> None:
     """Remove a destination that nothing lies on.
 
     Raises:
-        Conflict: `destination_in_use`, naming how many requests lie there.
+        InUse: `in_use`, with the first requests that lie there.
         NotFound: `destination_not_found`.
     """
     # Locked before it is counted, so that no request is placed there in between.
     row = sa.select(destinations.c.name).where(destinations.c.name == name).with_for_update()
     if tx.execute(row).one_or_none() is None:
         raise _missing(name)
-    held = sa.select(sa.func.count()).where(requests.c.destination == name, requests.c.deleted_at.is_(None))
-    users = tx.execute(held).scalar_one()
-    if users:
-        raise Conflict(
-            "destination_in_use",
-            f"{users} requests lie on {name}.",
+    lies_there = (requests.c.destination == name) & requests.c.deleted_at.is_(None)
+    held = tx.execute(sa.select(sa.func.count()).where(lies_there)).scalar_one()
+    if held:
+        first = sa.select(requests.c.project, requests.c.name).where(lies_there).order_by(requests.c.uid)
+        raise InUse(
+            f"{held} requests lie on {name}.",
+            [
+                UsedBy("request", f"{row.project}/{row.name}", "it lies there")
+                for row in tx.execute(first.limit(_SHOWN))
+            ],
             fix=f"cordon it and delete them first: avow get requests --destination {name}",
         )
     tx.execute(requests.update().where(requests.c.destination == name).values(destination=None))
@@ -137,8 +143,16 @@ def observation(tx: Tx, request_uid: str) -> Observation | None:
     """Return the newest look at a request's thing."""
     query = sa.select(observations).where(observations.c.request_uid == request_uid)
     row = tx.execute(query).mappings().one_or_none()
-    if row is None:
-        return None
+    return None if row is None else _observation(row)
+
+
+def observations_of(tx: Tx, request_uids: Collection[str]) -> dict[str, Observation]:
+    """Return the newest look at each of some requests' things, by request."""
+    query = sa.select(observations).where(observations.c.request_uid.in_(request_uids))
+    return {row["request_uid"]: _observation(row) for row in tx.execute(query).mappings()}
+
+
+def _observation(row: Mapping[Any, Any]) -> Observation:
     fields = {key: row[key] for key in ("request_uid", "facts", "message", "observed_at")}
     return Observation(presence=Presence(row["presence"]), **fields)
 

@@ -6,7 +6,7 @@ what is wanted makes a new generation; everything else is status and never does.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -20,7 +20,7 @@ class Phase(StrEnum):
 
     PENDING = "pending"  # accepted, nothing was done yet
     PAUSED = "paused"  # held on purpose; edits are kept and nothing is done
-    BLOCKED = "blocked"  # policy says no, or no destination or contract fits
+    BLOCKED = "blocked"  # policy says no, no destination or contract fits, or a child is held up
     PROGRESSING = "progressing"  # an executor is at work, or its result is being recorded
     READY = "ready"  # delivered, seen, in sync, written to git
     DRIFTED = "drifted"  # what exists differs from what was delivered
@@ -38,6 +38,7 @@ class Applied:
         inputs: what was wanted then, defaults filled in; for showing what would change.
         facts: what the executor says it made, in the shape that observing reports.
         facts_digest: digest of the normalised facts; differs from the observed = drift.
+        children: what its children had handed back then, by their names in the contract.
     """
 
     generation: int
@@ -48,6 +49,15 @@ class Applied:
     facts: JsonObject
     facts_digest: str
     at: datetime
+    children: Mapping[str, JsonObject] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Another request of the project, by name, without which one cannot be, and why."""
+
+    request: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +65,20 @@ class Request:
     """One claim with its status, as the store returns it.
 
     Attributes:
-        version: the exact version asked for; None follows the newest published one.
+        version: what was wished: an exact version, a range, a channel; None follows what is stable.
         contract_version: the version resolved last, with its digest; pinned until the next plan.
         generation: counts changes of what is wanted, from 1.
         revision: counts what people changed (not status); the ETag.
         attempt: counts operations begun within this generation; part of idempotency keys.
+        requesters: whoever had a hand in what is wanted, its creator first; none of them approves it.
+        trace: the span in which somebody last said what is wanted; empty when nobody told.
+        uses: the requests that it rests on.
+        parent_uid: the request that made it, as its child of the name `child`.
+        previous_version: what was delivered before `applied`, when that was another version.
+        failed_version: the version, with its digest, to which an upgrade failed last.
+        inputs_version: the version for which the inputs in force are written.
+        converted: the inputs in force as conversions made them; None while they are `inputs`.
+        deletion_queued_at: since when it is to be deleted as soon as nothing uses it.
     """
 
     uid: RequestUid
@@ -87,6 +106,28 @@ class Request:
     applied: Applied | None = None
     deletion_requested_at: datetime | None = None
     deleted_at: datetime | None = None
+    requesters: tuple[str, ...] = ()
+    trace: str = ""
+    uses: tuple[Use, ...] = ()
+    parent_uid: RequestUid | None = None
+    child: str | None = None
+    previous_version: str | None = None
+    failed_version: str | None = None
+    failed_digest: str | None = None
+    inputs_version: str | None = None
+    converted: JsonObject | None = None
+    deletion_queued_at: datetime | None = None
+
+    @property
+    def parent(self) -> str:
+        """Return the name of the request that made it; empty when people did."""
+        return self.name.removesuffix(f"-{self.child}") if self.child else ""
+
+    @property
+    def versions(self) -> frozenset[str]:
+        """Return the versions that it lives on: the one resolved last, and the one that was delivered."""
+        applied = () if self.applied is None else (self.applied.contract_version,)
+        return frozenset((self.contract_version, *applied))
 
     @property
     def is_deleting(self) -> bool:
@@ -94,9 +135,25 @@ class Request:
         return self.deletion_requested_at is not None and self.deleted_at is None
 
 
-def desired_digest(contract_digest: str, destination: str | None, inputs: JsonObject) -> str:
-    """Return the digest of all that an operation's outcome depends on."""
-    return digest({"contract": contract_digest, "destination": destination, "inputs": inputs})
+def asked_by(request: Request, *subjects: str) -> Request:
+    """Return the request with more people who had a hand in what is wanted."""
+    everyone = dict.fromkeys((request.created_by, *request.requesters, *subjects))
+    return replace(request, requesters=tuple(everyone))
+
+
+def desired_digest(
+    contract_digest: str,
+    destination: str | None,
+    inputs: JsonObject,
+    children: Mapping[str, JsonObject] | None = None,
+) -> str:
+    """Return the digest of all that an operation's outcome depends on.
+
+    Args:
+        children: what children hand back; most requests have none.
+    """
+    wanted: JsonObject = {"contract": contract_digest, "destination": destination, "inputs": inputs}
+    return digest({**wanted, "children": children} if children else wanted)
 
 
 def phase_of(request: Request, conditions: Conditions) -> Phase:
@@ -115,11 +172,15 @@ def phase_of(request: Request, conditions: Conditions) -> Phase:
     if unmet is None:
         ready = conditions.get(Type.READY)
         return Phase.READY if ready is not None and ready.is_true else Phase.PENDING
-    return _phase_of_unmet(unmet)
+    return _phase_of_unmet(unmet, is_untouched=request.applied is None)
 
 
-def _phase_of_unmet(unmet: Condition) -> Phase:
+def _phase_of_unmet(unmet: Condition, *, is_untouched: bool) -> Phase:
+    if unmet.reason in AWAITED and is_untouched:
+        return Phase.PENDING
     if unmet.type in (Type.AVAILABLE, Type.PLACED, Type.ALLOWED):
+        return Phase.BLOCKED
+    if unmet.type is Type.COMPOSED and unmet.status is Status.FALSE:
         return Phase.BLOCKED
     if unmet.type is Type.IN_SYNC and unmet.status is Status.FALSE:
         return Phase.DRIFTED
@@ -127,5 +188,11 @@ def _phase_of_unmet(unmet: Condition) -> Phase:
     return Phase.FAILED if failed else Phase.PROGRESSING
 
 
-FAILURES = frozenset({"OperationFailed", "OutcomeUnknown", "InvalidOutput", "Stuck"})
+AWAITED = frozenset({"RequirementMissing", "UsedNotReady"})
+"""Reasons for which a request that was never delivered only waits its turn: nothing about it is wrong."""
+
+FAILURES = frozenset(
+    {"OperationFailed", "OutcomeUnknown", "InvalidOutput", "Stuck", "ApprovalRejected", "ApprovalExpired"}
+    | {"UpgradeFailed"}
+)
 """Reasons for which an `Applied` condition that is False means failure and not progress."""

@@ -23,6 +23,7 @@ MAX_REFERENCES = 8
 MAX_EXPANDED = 10_000
 MAX_FINDINGS = 100
 MAX_SHOWN = 200
+SECRET_PREFIX = "secret://"  # noqa: S105  # what a value marked `x-sensitive` begins with: a reference
 _STATED = ("types", "expected_value", "options", "pattern", "limit", "multiple_of", "format")
 """What an error repeats of the schema; its other fields repeat what was sent, which may be a secret."""
 
@@ -61,6 +62,11 @@ def violations(schema: JsonObject, value: Json, pointer: str = "") -> tuple[Find
     errors = _build(canonical_json(schema)).iter_errors(value)
     each = (finding for error in errors for finding in _violation(error, schema, pointer))
     return tuple(islice(each, MAX_FINDINGS))
+
+
+def accepts(schema: bytes, value: Json) -> bool:
+    """Say whether a value is valid by a schema that was checked and is given in its canonical form."""
+    return _build(schema).is_valid(value)
 
 
 def with_defaults(schema: JsonObject, value: JsonObject) -> dict[str, Json]:

@@ -33,6 +33,63 @@ contracts = sa.Table(
     sa.Column("files", JsonColumn, nullable=False),
     sa.Column("published_at", UtcDateTime, nullable=False),
     sa.Column("published_by", _SUBJECT, nullable=False),
+    sa.Column("source", JsonColumn),
+    sa.Column("signature", JsonColumn),
+)
+
+# A version without a row is published and nothing else.
+lifecycles = sa.Table(
+    "catalog_lifecycles",
+    metadata,
+    sa.Column("name", _NAME, primary_key=True),
+    sa.Column("version", _VERSION, primary_key=True),
+    sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("sunset_at", UtcDateTime),
+    sa.Column("replacement", _VERSION),
+    sa.Column("reason", sa.String(500), nullable=False),
+    sa.Column("deprecated_at", UtcDateTime),
+    sa.Column("told_at", UtcDateTime),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("changed_at", UtcDateTime, nullable=False),
+    sa.Column("changed_by", _SUBJECT, nullable=False),
+    sa.ForeignKeyConstraint(["name", "version"], ["catalog_contracts.name", "catalog_contracts.version"]),
+)
+
+# What is left of a version that was published and deleted: nothing else is ever published in its place.
+tombstones = sa.Table(
+    "catalog_contract_tombstones",
+    metadata,
+    sa.Column("name", _NAME, primary_key=True),
+    sa.Column("version", _VERSION, primary_key=True),
+    sa.Column("digest", _DIGEST, nullable=False),
+    sa.Column("deleted_at", UtcDateTime, nullable=False),
+    sa.Column("deleted_by", _SUBJECT, nullable=False),
+)
+
+# A version with a row is not followed by everybody: only by so many requests of a hundred.
+canaries = sa.Table(
+    "catalog_canaries",
+    metadata,
+    sa.Column("name", _NAME, primary_key=True),
+    sa.Column("version", _VERSION, primary_key=True),
+    sa.Column("share", sa.Integer, nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("changed_at", UtcDateTime, nullable=False),
+    sa.Column("changed_by", _SUBJECT, nullable=False),
+    sa.ForeignKeyConstraint(["name", "version"], ["catalog_contracts.name", "catalog_contracts.version"]),
+)
+
+# What a version cannot do without, one row a need; known from its contract, kept for looking backwards.
+requirements = sa.Table(
+    "catalog_requirements",
+    metadata,
+    sa.Column("name", _NAME, primary_key=True),
+    sa.Column("version", _VERSION, primary_key=True),
+    sa.Column("place", sa.String(20), primary_key=True),
+    sa.Column("contract", _NAME, nullable=False, index=True),
+    sa.Column("versions", _VERSION, nullable=False),
+    sa.Column("child", _NAME, nullable=False),
+    sa.ForeignKeyConstraint(["name", "version"], ["catalog_contracts.name", "catalog_contracts.version"]),
 )
 
 contract_controls = sa.Table(
@@ -82,7 +139,18 @@ requests = sa.Table(
     sa.Column("applied", JsonColumn),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("created_by", _SUBJECT, nullable=False),
+    sa.Column("requesters", JsonColumn, nullable=False, server_default="[]"),
+    sa.Column("trace", sa.String(55), nullable=False, server_default=""),
+    sa.Column("uses", JsonColumn, nullable=False, server_default="[]"),
+    sa.Column("parent_uid", _UID),
+    sa.Column("child", _NAME),
+    sa.Column("previous_version", _VERSION),
+    sa.Column("failed_version", _VERSION),
+    sa.Column("failed_digest", _DIGEST),
+    sa.Column("inputs_version", _VERSION),
+    sa.Column("converted", JsonColumn),
     sa.Column("updated_at", UtcDateTime, nullable=False),
+    sa.Column("deletion_queued_at", UtcDateTime),
     sa.Column("deletion_requested_at", UtcDateTime),
     sa.Column("deleted_at", UtcDateTime),
     sa.Index(
@@ -96,6 +164,30 @@ requests = sa.Table(
     sa.Index("ix_catalog_requests_contract", "contract", "contract_version"),
     sa.Index("ix_catalog_requests_destination", "destination"),
     sa.Index("ix_catalog_requests_project_phase", "project", "phase"),
+    sa.Index(
+        "uq_catalog_requests_live_child",
+        "parent_uid",
+        "child",
+        unique=True,
+        sqlite_where=sa.text("parent_uid IS NOT NULL AND deleted_at IS NULL"),
+        postgresql_where=sa.text("parent_uid IS NOT NULL AND deleted_at IS NULL"),
+    ),
+    # Counted whenever somebody scrapes.
+    sa.Index(
+        "ix_catalog_requests_live_phase",
+        "phase",
+        sqlite_where=sa.text("deleted_at IS NULL"),
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    ),
+)
+
+# Who uses whom, for looking backwards; what people said about it stands with the request.
+uses = sa.Table(
+    "catalog_uses",
+    metadata,
+    sa.Column("user_uid", _UID, sa.ForeignKey("catalog_requests.uid"), primary_key=True),
+    sa.Column("used_uid", _UID, sa.ForeignKey("catalog_requests.uid"), primary_key=True, index=True),
+    sa.Column("project", _NAME, nullable=False),
 )
 
 resources = sa.Table(

@@ -48,6 +48,11 @@ class Arguments:
             return value
         return self._refuse(name, "a whole number")
 
+    def flag(self, name: str, *, default: bool) -> bool:
+        """Return a member that is true or false."""
+        value = self._values.get(name, default)
+        return value if isinstance(value, bool) else self._refuse(name, "true or false")
+
     def texts(self, name: str, default: Sequence[str] | None = None) -> tuple[str, ...]:
         """Return a list of strings."""
         values = self._items(name, default)

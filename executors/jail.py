@@ -1,11 +1,10 @@
 """Runs a program with as little as it needs: an empty folder, few variables, limits.
 
-Used by the command step. There is no shell: a program from a fixed table gets an argument
-list. It runs in a process group of its own, and the whole group is killed when the time is up
-and when the program has ended, so that nothing it started goes on. When Avow itself is
-killed, the program is killed with it, because another worker may take its step over. Started
-as root with an account configured, it runs as that account. A program that leaves its group
-on purpose is not caught; the table is there so that such a one is not in it.
+Used by the steps that run programs; a `cell` gives several runs one folder. There is no
+shell: a program that the installation names gets an argument list. When the time is up, when
+the program has ended and when Avow itself is killed, everything that the program started is
+killed, on Linux also what left its process group, so that nothing goes on while another worker
+takes the step over. Started as root with an account configured, it runs as that account.
 """
 
 import json
@@ -15,8 +14,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
@@ -25,6 +24,7 @@ from executors.paths import check_paths
 from executors.scratch import scratch
 
 MOST_PROCESSES = 512
+_GRACE_SECONDS = 5.0
 _SHIM = Path(__file__).with_name("jail_shim.py")
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 
@@ -85,24 +85,44 @@ class Ended:
     err: str
 
 
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A folder in which programs run one after the other; made by `cell`."""
+
+    folder: Path
+    jail: Jail
+
+    def run(self, order: Order) -> Ended:
+        """Run a program to its end or to the end of its time; its files join those that are there.
+
+        Raises:
+            Invalid: a file's path is refused.
+        """
+        check_paths(order.files)
+        user = self.jail.user if os.geteuid() == 0 else None
+        _furnish(self.folder, order.files, user)
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            process = _start(order, self.folder, _terms(self.jail.limits, order, user), (out, err))
+            code = _wait(process, order.seconds)
+            most = self.jail.output_bytes
+            return Ended(code, _head(out, most), _head(err, most))
+
+
+@contextmanager
+def cell(jail: Jail) -> Iterator[Cell]:
+    """Give an empty folder for several runs; it is gone when the block ends."""
+    with scratch(jail.directory or Path(tempfile.gettempdir()), "avow-jail-") as folder:
+        yield Cell(folder, jail)
+
+
 def run_jailed(jail: Jail, order: Order) -> Ended:
-    """Run a program to its end or to the end of its time.
+    """Run a program alone in a folder, to its end or to the end of its time.
 
     Raises:
         Invalid: a file's path is refused.
     """
-    check_paths(order.files)
-    user = jail.user if os.geteuid() == 0 else None
-    parent = jail.directory or Path(tempfile.gettempdir())
-    with (
-        scratch(parent, "avow-jail-") as folder,
-        tempfile.TemporaryFile() as out,
-        tempfile.TemporaryFile() as err,
-    ):
-        _furnish(folder, order.files, user)
-        process = _start(order, folder, _terms(jail.limits, order, user), (out, err))
-        code = _wait(process, order.seconds)
-        return Ended(code, _head(out, jail.output_bytes), _head(err, jail.output_bytes))
+    with cell(jail) as alone:
+        return alone.run(order)
 
 
 def _furnish(folder: Path, files: Mapping[str, str], user: tuple[int, int] | None) -> None:
@@ -143,6 +163,9 @@ def _wait(process: "subprocess.Popen[bytes]", seconds: float) -> int | None:
     watcher.start()
     watcher.join(seconds)
     in_time = not watcher.is_alive()
+    if not in_time:
+        process.terminate()  # the shim then ends everything that was started, wherever it went
+        watcher.join(_GRACE_SECONDS)
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     watcher.join()

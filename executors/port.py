@@ -45,6 +45,19 @@ class RunState(StrEnum):
 FINAL = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED, RunState.STUCK})
 
 
+GROUNDS = "grounds"
+"""The member of an order's context that says what approvals are bound to and who asked.
+
+It holds `requesters`, and the digests or revisions of `contract`, `plan` and `policy`.
+"""
+
+TRACE = "trace"
+"""The member of an order's context that names the span which caused it, as a W3C trace parent.
+
+Its `parent` is the span that the work continues; its `link` one that it only comes after.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class ContractRef:
     """The pinned revision that an order belongs to; its files are in the catalogue."""
@@ -90,6 +103,7 @@ class RunReport:
         attempts: how often that step was tried.
         next_attempt_at: when it is tried again.
         link: where to look in the executor's own console.
+        contract_digest: the revision it follows, when that is not its order's any more; else empty.
     """
 
     state: RunState
@@ -101,6 +115,7 @@ class RunReport:
     attempts: int = 0
     next_attempt_at: datetime | None = None
     link: str = ""
+    contract_digest: str = ""
 
 
 class Executor(Protocol):

@@ -6,23 +6,33 @@ in; nobody but the driver writes to the journal (`executors.claims`). Entries an
 are opaque here: what they mean is the engine's matter.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
+from catalog import events
 from catalog.db import Tx
 from catalog.digest import Json, JsonObject
 from catalog.errors import Conflict, NotFound
+from catalog.events import Event
+from catalog.line import sqlite_time, time_of
+from executors import swift
 from executors.port import RunReport, RunState, WorkOrder
-from executors.tables import newest_orders, run_events, run_mail, runs
+from executors.tables import run_mail, runs
 
 TOPIC = "runs"
-"""The bell's topic; rung by every transaction that makes a run due."""
+"""The bell's topic; rung by every transaction that makes a run due, or says when it will be."""
+
+SWEEP = "sweep"
+"""The same, but for starts: whoever starts a run rings for it himself, where rings go through a broker."""
+
+HIGH, NORMAL, LOW = swift.PRIORITIES
+REOPENED = (RunState.FAILED, RunState.STUCK)
+"""How runs ended that may be tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,91 +72,97 @@ _RECORD = [
     column for column in runs.c if column.name not in {"definition", "context", "owner", "due_at", "fence"}
 ]
 _BY_KEY = sa.select(*_RECORD).where(runs.c.idempotency_key == sa.bindparam("key"))
-_ENTRIES = (
-    sa.select(run_events.c.seq, run_events.c.type, run_events.c.body)
-    .where(run_events.c.run_id == sa.bindparam("run"), run_events.c.seq > sa.bindparam("seen"))
-    .order_by(run_events.c.seq)
-    .limit(sa.bindparam("most"))
-)
 
 
-def _starts(insert: Callable[[sa.Table], Any]) -> tuple[sa.Executable, sa.Executable]:
-    """Return how to store a run once, and how to admit an order unless a newer one was seen."""
-    add_run = insert(runs).on_conflict_do_nothing(index_elements=[runs.c.idempotency_key])
-    order = insert(newest_orders)
-    admit_order = order.on_conflict_do_update(
-        index_elements=[newest_orders.c.project, newest_orders.c.request_uid],
-        set_={"fence": order.excluded.fence},
-        where=newest_orders.c.fence <= order.excluded.fence,
-    )
-    # SQLAlchemy forgets how many rows an INSERT made unless it is asked to remember.
-    counted = {"preserve_rowcount": True}
-    return add_run.execution_options(**counted), admit_order.execution_options(**counted)
-
-
-_STARTS = {"sqlite": _starts(sqlite.insert), "postgresql": _starts(postgresql.insert)}
-
-
-def add(tx: Tx, run_id: str, order: WorkOrder, first: Entry, now: datetime) -> bool:
+def add(
+    tx: Tx,
+    run_id: str,
+    order: WorkOrder,
+    first: Entry,
+    now: datetime,
+    *,
+    priority: int = NORMAL,
+    told: Sequence[Event] = (),
+) -> bool:
     """Store a new run and wake the workers; return False when its key has a run already.
+
+    Args:
+        told: what the requester is told of it.
 
     Raises:
         Conflict: `stale_fence`, when a newer order of this request was seen.
     """
-    row = {
-        "id": run_id,
-        "project": order.project,
-        "request_uid": order.request_uid,
-        "idempotency_key": order.idempotency_key,
-        "operation": order.operation,
-        "contract_digest": order.contract.digest,
-        "definition": order.definition,
-        "context": order.context,
-        "created_at": now,
-        "due_at": now,
-        "seq": first.seq,
-        "state": RunState.PENDING,
-    }
-    add_run, admit_order = _STARTS[tx.dialect]
-    if tx.execute(add_run, row).rowcount == 0:
+    starting = _Starting(run_id, order, first, now, priority)
+    is_new = _start_lite(tx, starting, told) if tx.dialect == "sqlite" else _start_post(tx, starting, told)
+    if is_new:
+        tx.ring(TOPIC, told=True)
+        if told:
+            tx.ring(events.TOPIC)
+    return is_new
+
+
+@dataclass(frozen=True, slots=True)
+class _Starting:
+    run_id: str
+    order: WorkOrder
+    first: Entry
+    now: datetime
+    priority: int
+
+    def row(self, definition: object, context: object, at: object) -> tuple[object, ...]:
+        """Return the values of `swift.ADD_RUN`."""
+        order = self.order
+        names = (self.run_id, order.project, order.request_uid, order.idempotency_key, order.operation)
+        documents = (order.contract.digest, definition, context)
+        return (*names, *documents, at, self.priority, at, self.first.seq, RunState.PENDING.value)
+
+
+def _start_lite(tx: Tx, starting: _Starting, told: Sequence[Event]) -> bool:
+    order = starting.order
+    if tx.swift(swift.HAS_KEY, (order.idempotency_key,)):
         return False
-    newest = {"project": order.project, "request_uid": order.request_uid, "fence": order.fence}
-    if tx.execute(admit_order, newest).rowcount == 0:
-        raise Conflict(
-            "stale_fence",
-            "A newer order for this request was accepted before.",
-            fix="look at the request again and decide anew",
-        )
-    append(tx, run_id, order.project, [first])
-    tx.ring(TOPIC)
+    if not tx.swift(swift.ADMIT_ORDER, (order.project, order.request_uid, order.fence)):
+        raise _stale()
+    documents = json.dumps(order.definition), json.dumps(order.context)
+    tx.swift(swift.ADD_RUN, starting.row(*documents, sqlite_time(starting.now)))
+    append(tx, starting.run_id, order.project, [starting.first])
+    events.append_all(tx, told)
     return True
+
+
+def _start_post(tx: Tx, starting: _Starting, told: Sequence[Event]) -> bool:
+    order, first = starting.order, starting.first
+    row = starting.row(order.definition, order.context, starting.now.isoformat())
+    given = dict(zip(swift.RUN_COLUMNS, row, strict=True))
+    given |= {"newest": order.fence, "type": first.type, "body": first.body, "told": events.stored(told)}
+    values = (json.dumps(given), order.idempotency_key, TOPIC, TOPIC)
+    [(stored, admitted, known, _)] = tx.swift(swift.START, values)
+    if not known and not admitted:
+        raise _stale()
+    return bool(stored)
+
+
+def _stale() -> Conflict:
+    return Conflict(
+        "stale_fence",
+        "A newer order for this request was accepted before.",
+        fix="look at the request again and decide anew",
+    )
 
 
 def entries(tx: Tx, run_id: str, after: int = 0, limit: int = 100_000) -> list[Entry]:
     """Return a run's journal after an entry, in order."""
-    rows = tx.execute(_ENTRIES, {"run": run_id, "seen": after, "most": limit})
-    return [Entry(**row) for row in rows.mappings()]
+    rows = tx.swift(swift.ENTRIES, (run_id, after, limit))
+    return [Entry(seq, type_, _document(body)) for seq, type_, body in rows]
 
 
 def append(tx: Tx, run_id: str, project: str, new: Sequence[Entry]) -> None:
     """Add entries to a run's journal; a number that is taken fails the transaction."""
-    values: dict[str, object] = {"run_id": run_id, "project": project}
-    for place, entry in enumerate(new):
-        values |= {f"seq_{place}": entry.seq, f"type_{place}": entry.type, f"body_{place}": entry.body}
+    values = [
+        value for entry in new for value in (run_id, entry.seq, project, entry.type, json.dumps(entry.body))
+    ]
     if new:
-        tx.execute(_appending(len(new)), values)
-
-
-@lru_cache(maxsize=64)
-def _appending(count: int) -> sa.TextClause:
-    # One round trip for all rows; the drivers' own ways of many rows take several.
-    rows = ", ".join(
-        f"(:run_id, :seq_{place}, :project, :type_{place}, :body_{place})" for place in range(count)
-    )
-    bodies = [sa.bindparam(f"body_{place}", type_=run_events.c.body.type) for place in range(count)]
-    columns = "(run_id, seq, project, type, body)"
-    statement = f"INSERT INTO {run_events.name} {columns} VALUES {rows}"  # noqa: S608  # names of our own
-    return sa.text(statement).bindparams(*bodies)
+        tx.swift(swift.adding_entries(len(new)), values)
 
 
 def post(
@@ -171,11 +187,45 @@ def post(
         return None
     if limit is not None and row.mail > limit:
         raise Conflict("mailbox_full", "The run has taken in as many messages as it may.")
+    _leave(tx, row, kind, body)
+    run_id: str = row.id
+    return run_id
+
+
+def _leave(tx: Tx, row: Any, kind: str, body: JsonObject) -> None:
     letter = {"run_id": row.id, "project": row.project, "number": row.mail, "kind": kind, "body": body}
     tx.execute(sa.insert(run_mail), letter)
     tx.ring(TOPIC)
-    run_id: str = row.id
-    return run_id
+    tx.ring(SWEEP)
+
+
+def reopen(tx: Tx, idempotency_key: str, kind: str, now: datetime) -> str:
+    """Leave a message for a run that ended badly, so that it is driven once more, and return its id.
+
+    Only the last run of a request is opened again: what came after it may have built on its failure.
+
+    Raises:
+        NotFound: `run_not_found`.
+        Conflict: `run_not_ended`, `run_not_retriable`, `run_superseded`.
+    """
+    record = by_key(tx, idempotency_key)
+    if record is None:
+        raise NotFound("run_not_found", "There is no run under this key.")
+    if record.ended_at is None:
+        raise Conflict("run_not_ended", "The run has not ended.", fix="wait for its end, or cancel it")
+    if record.report.state not in REOPENED:
+        raise Conflict("run_not_retriable", f"The run has {record.report.state}; there is nothing to retry.")
+    newer = runs.alias("newer")
+    has_newer = sa.exists().where(newer.c.request_uid == runs.c.request_uid, newer.c.id > runs.c.id)
+    is_closed = (runs.c.id == record.id) & runs.c.ended_at.is_not(None) & runs.c.due_at.is_(None) & ~has_newer
+    opened = sa.update(runs).where(is_closed).values(mail=runs.c.mail + 1, due_at=now)
+    row = tx.execute(opened.returning(runs.c.id, runs.c.project, runs.c.mail)).one_or_none()
+    if row is None:
+        raise Conflict(
+            "run_superseded", "The run is being tried again already, or another one came after it."
+        )
+    _leave(tx, row, kind, {})
+    return record.id
 
 
 def has_letter(tx: Tx, idempotency_key: str, kind: str) -> bool:
@@ -196,6 +246,29 @@ def by_key(tx: Tx, idempotency_key: str) -> RunRecord | None:
     """Return the run under a key, None when there is none."""
     row = tx.execute(_BY_KEY, {"key": idempotency_key}).mappings().one_or_none()
     return None if row is None else _record(row)
+
+
+def report_by_key(tx: Tx, idempotency_key: str) -> RunReport | None:
+    """Return how the run under a key stands, None when there is none; asked over and over."""
+    rows = tx.swift(swift.REPORT, (idempotency_key,))
+    if not rows:
+        return None
+    state, run_id, outputs, facts, message, step, attempts, next_attempt_at, moved_to = rows[0]
+    return RunReport(
+        state=RunState(state),
+        run_id=run_id,
+        outputs=_document(outputs) or {},
+        facts=_document(facts) or {},
+        message=message,
+        step=step,
+        attempts=attempts,
+        next_attempt_at=time_of(next_attempt_at),
+        contract_digest=moved_to,
+    )
+
+
+def _document(stored: Any) -> Any:
+    return json.loads(stored) if isinstance(stored, str) else stored
 
 
 def load(tx: Tx, project: str, run_id: str) -> RunRecord:
@@ -234,17 +307,6 @@ def by_request(
         query = query.where(runs.c.id < before)
     rows = tx.execute(query.order_by(runs.c.id.desc()).limit(limit)).mappings()
     return [_record(row) for row in rows]
-
-
-def prune(tx: Tx, request_uid: str, keep: int) -> int:
-    """Delete all but the newest ended runs of a request and return how many went.
-
-    The last one always stays: it is what makes a repeated order find its run, and older
-    orders are refused by their fence.
-    """
-    ended = (runs.c.request_uid == request_uid) & runs.c.ended_at.is_not(None)
-    kept = sa.select(runs.c.id).where(ended).order_by(runs.c.id.desc()).limit(max(keep, 1))
-    return tx.execute(sa.delete(runs).where(ended, runs.c.id.not_in(kept))).rowcount
 
 
 def _record(row: Mapping[Any, Any]) -> RunRecord:

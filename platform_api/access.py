@@ -6,7 +6,7 @@ commands both ask here.
 """
 
 from catalog import projects
-from catalog.actor import Actor
+from catalog.actor import ANY, Actor
 from catalog.errors import Denied
 from catalog.ids import is_name
 
@@ -33,6 +33,18 @@ def check_requester(actor: Actor, project: str) -> None:
         raise _missing(f"the role developer in {project}")
 
 
+def check_approver(actor: Actor, project: str) -> None:
+    """Let pass whoever may vote in a project at all; each approval says of whom it is asked.
+
+    Raises:
+        NotFound: as for a reader.
+        Denied: `role_missing`.
+    """
+    check_reader(actor, project)
+    if not actor.may_approve(project):
+        raise _missing(f"the role approver in {project}")
+
+
 def check_auditor(actor: Actor, project: str) -> None:
     """Let pass whoever may read a project's audit trail.
 
@@ -45,6 +57,16 @@ def check_auditor(actor: Actor, project: str) -> None:
         raise _missing(f"the role auditor in {project}")
 
 
+def check_overseer(actor: Actor) -> None:
+    """Let pass whoever may read every project's audit trail, and so may know of everybody's requests.
+
+    Raises:
+        Denied: `role_missing`.
+    """
+    if not actor.may_audit(ANY):
+        raise _missing("the role auditor in all projects")
+
+
 def check_publisher(actor: Actor, owner: str) -> None:
     """Let pass whoever may publish and hold the contracts of a team.
 
@@ -53,6 +75,16 @@ def check_publisher(actor: Actor, owner: str) -> None:
     """
     if not actor.may_publish(owner):
         raise _missing(f"the role publisher for {owner}")
+
+
+def check_any_publisher(actor: Actor) -> None:
+    """Let pass whoever may publish contracts of some team, before it is known of which.
+
+    Raises:
+        Denied: `role_missing`.
+    """
+    if not actor.is_publisher:
+        raise _missing("the role publisher for some team")
 
 
 def check_admin(actor: Actor) -> None:

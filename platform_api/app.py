@@ -15,34 +15,60 @@ from starlette.responses import Response
 
 from platform_api import edge, problems
 from platform_api.doors import ANYONE, respond
+from platform_api.edge import Recording
 from platform_api.openapi import describe
 from platform_api.parts import Platform
 from platform_api.receipts import Settled
 from platform_api.routes import (
+    approvals,
     audit,
+    canaries,
+    capabilities,
+    capability_requests,
     contracts,
+    dead_letters,
+    delegations,
     destinations,
     errors,
     events,
     fleet,
     health,
+    impacts,
+    lifecycles,
+    migrations,
+    plans,
     policy,
     projects,
+    request_actions,
     request_details,
+    request_versions,
     requests,
     runs,
     tokens,
 )
 from platform_api.routes.health import installed_version
+from platform_api.spans import Record
 from platform_api.streams import Streams
 from platform_api.telemetry import Metrics
 
 _ROUTERS = (
     projects.router,
+    impacts.router,
     contracts.router,
+    canaries.router,
+    capabilities.router,
+    capability_requests.router,
+    lifecycles.router,
+    request_versions.router,  # before what takes any action
     requests.router,
+    request_actions.router,  # last of those that know actions by name: it takes any other
     request_details.router,
+    plans.router,
     runs.router,
+    dead_letters.router,
+    migrations.router,
+    approvals.router,
+    delegations.router,
     destinations.router,
     fleet.router,
     policy.router,
@@ -54,8 +80,12 @@ _ROUTERS = (
 )
 
 
-def create_app(platform: Platform, metrics: Metrics | None = None) -> FastAPI:
-    """Return the application for these parts."""
+def create_app(platform: Platform, metrics: Metrics | None = None, record: Record | None = None) -> FastAPI:
+    """Return the application for these parts.
+
+    Args:
+        record: takes a span for each HTTP request; None when nobody wants them.
+    """
     app = FastAPI(
         title="Avow",
         version=installed_version(),
@@ -71,12 +101,12 @@ def create_app(platform: Platform, metrics: Metrics | None = None) -> FastAPI:
     app.state.metrics = metrics or Metrics()
     app.state.streams = Streams(platform.bell, platform.settings.streams_per_actor)
     app.state.metrics.watch(lambda: {("avow_event_streams", "", ""): float(app.state.streams.count)})
-    for router in _ROUTERS:
-        app.include_router(router)
+    # Included, every route would be analysed once more; ours are whole, with their routers' prefixes.
+    app.router.routes += [route for router in _ROUTERS for route in router.routes]
     _serve_description(app)
     problems.install(app)
     _answer_settled(app)
-    edge.install(app, app.state.metrics)
+    edge.install(app, app.state.metrics, Recording(platform.clock, record))
     return app
 
 

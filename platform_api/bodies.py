@@ -47,16 +47,20 @@ class JsonBody(Generic[M]):
     Args:
         model: what the body must be.
         limit: the most bytes it may have.
+        is_needed: without a body the model's defaults will not do.
     """
 
     media_types: tuple[str, ...] = (JSON_TYPE,)
 
-    def __init__(self, model: type[M], limit: int = MIB) -> None:
+    def __init__(self, model: type[M], limit: int = MIB, *, is_needed: bool = True) -> None:
         self.model = model
         self.limit = limit
+        self.is_needed = is_needed
 
     async def __call__(self, request: Request) -> M:
         """Return the body, or refuse it."""
+        if not self.is_needed and _is_bodiless(request):
+            return check_model(self.model, {})
         content = await read_content(request, self.limit, self.media_types)
         return check_model(self.model, parse_json(content))
 
@@ -247,6 +251,12 @@ def _check_headers(request: Request, limit: int, media_types: tuple[str, ...]) -
     length = request.headers.get("content-length", "0")
     if length.isascii() and length.isdigit() and (len(length) > _MAX_DIGITS or int(length) > limit):
         raise _too_large(limit)
+
+
+def _is_bodiless(request: Request) -> bool:
+    headers = request.headers
+    says_so = headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
+    return says_so and "content-type" not in headers
 
 
 def _object(value: Json) -> JsonObject:

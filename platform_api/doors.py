@@ -8,6 +8,7 @@ read or a key looked up.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import UnionType
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Header, Path, Query
@@ -133,9 +134,12 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: problem_response_of(_WHEN[status]) for status in statuses}
 
 
-def answers(view: type[View], *statuses: int) -> dict[int | str, dict[str, Any]]:
+def answers(
+    view: type[View] | UnionType, *statuses: int, headers: Iterable[str] = ()
+) -> dict[int | str, dict[str, Any]]:
     """Return the description of the statuses with which a route shows a view."""
-    return {status: {"model": view, "description": _WHEN[status]} for status in statuses}
+    carried = {"headers": {name: _HEADERS[name] for name in headers}} if headers else {}
+    return {status: {"model": view, "description": _WHEN[status], **carried} for status in statuses}
 
 
 def problem_response_of(description: str) -> dict[str, Any]:
@@ -164,6 +168,10 @@ def when(status: int) -> str:
     return _WHEN[status]
 
 
+_HEADERS: Mapping[str, Mapping[str, Any]] = {
+    "ETag": {"description": "What to send back as If-Match.", "schema": {"type": "string"}},
+    "Location": {"description": "Where it is found.", "schema": {"type": "string"}},
+}
 _WHEN = {
     200: "Done; or, with dry_run, what would be done.",
     201: "Created.",

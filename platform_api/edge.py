@@ -1,32 +1,45 @@
-"""The outermost layer of the HTTP door: sizes, trace ids, the last net, the log line.
+"""The outermost layer of the HTTP door: sizes, traces, the last net, the log line.
 
 A pure ASGI layer around the application, so that streams pass through unbuffered. Whatever
 goes wrong inside without a name ends here as a 500 that tells nothing but a trace id.
 """
 
 import logging
-import re
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 
 from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from catalog import trace
+from catalog.clock import Clock
 from catalog.errors import Invalid
+from platform_api import notices
 from platform_api.problems import problem_response, unexpected
+from platform_api.spans import Record, Span, SpanKind
 from platform_api.telemetry import Metrics
 
 MAX_TARGET_BYTES = 8 * 1024
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 32 * 1024
+SERVER_ERRORS = 500
+"""Statuses from here on are our fault."""
 
-_TRACE_PARENT = re.compile(rb"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}\Z")
-_NO_TRACE = b"0" * 32
 _UNKNOWN = "unknown"
 
 _log = logging.getLogger("avow.http")
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Who takes a span for each HTTP request, by which clock; nobody when `record` is None."""
+
+    clock: Clock
+    record: Record | None = None
 
 
 class Edge:
@@ -37,10 +50,15 @@ class Edge:
     """
 
     def __init__(
-        self, app: ASGIApp, metrics: Metrics, monotonic: Callable[[], float] = time.monotonic
+        self,
+        app: ASGIApp,
+        metrics: Metrics,
+        recording: Recording,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._app = app
         self._metrics = metrics
+        self._recording = recording
         self._monotonic = monotonic
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,8 +66,22 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        scope["avow.trace_id"] = trace_id = _trace_id(scope)
-        started, answer = self._monotonic(), _Answer(send, trace_id)
+        caller = _caller(scope)
+        own = _own(caller)
+        scope["avow.trace_id"] = own.trace_id
+        began_at = self._recording.clock() if self._recording.record is not None else None
+        started, answer = self._monotonic(), _Answer(send, own.trace_id)
+        carried = trace.about(lambda: {"trace_id": own.trace_id})
+        with trace.caused_by(str(own)), carried, notices.gathered() as answer.notices:
+            try:
+                await self._answer(scope, receive, answer)
+            finally:
+                self._note(scope, answer.status, self._monotonic() - started)
+                if began_at is not None:
+                    self._record(scope, answer.status, own, caller, began_at)
+
+    async def _answer(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        trace_id = scope["avow.trace_id"]
         try:
             refusal = _oversize(scope)
             if refusal is None:
@@ -61,14 +93,30 @@ class Edge:
             _log.exception("a mistake of our own", extra=details)
             if not answer.status:
                 await unexpected(trace_id)(scope, receive, answer.send)
-        finally:
-            self._note(scope, answer.status, self._monotonic() - started)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         operation = _operation(scope)
         self._metrics.observe(operation, status, seconds)
         details = {"operation": operation, "status": status, "seconds": round(seconds, 6)}
         _log.debug("answered", extra=details | {"trace_id": scope["avow.trace_id"]})
+
+    def _record(
+        self, scope: Scope, status: int, own: trace.Parent, caller: trace.Parent | None, began_at: datetime
+    ) -> None:
+        operation, clock = _operation(scope), self._recording.clock
+        span = Span(
+            name=f"{scope['method']} {operation}",
+            trace_id=own.trace_id,
+            span_id=own.span_id,
+            began_at=began_at,
+            ended_at=clock(),
+            parent=caller,
+            kind=SpanKind.SERVER,
+            attributes={"avow.operation": operation, "http.response.status_code": status},
+            error="" if status < SERVER_ERRORS else str(status),
+        )
+        if self._recording.record is not None and own.is_sampled:
+            self._recording.record(span)
 
 
 class _Answer:
@@ -78,6 +126,7 @@ class _Answer:
         self._send = send
         self._trace_id = trace_id
         self.status = 0
+        self.notices = notices.Notices()
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -86,15 +135,21 @@ class _Answer:
             headers["X-Trace-Id"] = self._trace_id
             headers["X-Content-Type-Options"] = "nosniff"
             headers.setdefault("Cache-Control", "no-store")
+            for name, value in self.notices.headers.items():
+                headers.append(name, value)
         await self._send(message)
 
 
-def _trace_id(scope: Scope) -> str:
-    parent = next((value for name, value in scope["headers"] if name == b"traceparent"), b"")
-    match = _TRACE_PARENT.match(parent)
-    if match is None or match[1] == _NO_TRACE:
-        return secrets.token_hex(16)
-    return str(match[1], "ascii")
+def _caller(scope: Scope) -> trace.Parent | None:
+    given = next((value for name, value in scope["headers"] if name == b"traceparent"), b"")
+    return trace.parent_of(given.decode("latin-1"))
+
+
+def _own(caller: trace.Parent | None) -> trace.Parent:
+    """Return the span of this HTTP request; whatever it causes continues it."""
+    if caller is None:
+        return trace.Parent(secrets.token_hex(16), secrets.token_hex(8))
+    return trace.Parent(caller.trace_id, secrets.token_hex(8), caller.is_sampled)
 
 
 def _oversize(scope: Scope) -> Invalid | None:
@@ -118,6 +173,6 @@ def _operation(scope: Scope) -> str:
     return str(getattr(scope.get("route"), "operation_id", None) or _UNKNOWN)
 
 
-def install(app: FastAPI, metrics: Metrics) -> None:
+def install(app: FastAPI, metrics: Metrics, recording: Recording) -> None:
     """Put the edge around an application."""
-    app.add_middleware(Edge, metrics=metrics)
+    app.add_middleware(Edge, metrics=metrics, recording=recording)

@@ -28,7 +28,11 @@ _CODES = {
     "greater_than_equal": "minimum",
     "null_refused": "null_refused",
 }
-_FIXES = {"required": "add it", "null_refused": "leave the field out"}
+_FIXES = {
+    "required": "add it",
+    "null_refused": "leave the field out",
+    "invalid_range": "write 1.2.0, ^1.2.0, stable or canary",
+}
 
 
 def body_findings(errors: Iterable[Any], model: type[BaseModel]) -> tuple[Finding, ...]:

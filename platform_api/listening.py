@@ -1,9 +1,11 @@
-"""One ear on PostgreSQL: rings the bell for what other processes did, and tells the time.
+"""One ear on PostgreSQL, and one mouth: what other processes did rings the bell here.
 
 A notification is a hint; whoever waits on the bell also looks by himself. When the line
 breaks, everything may have been missed, so all topics are rung once it stands again. The
 same thread compares the database's clock with ours, so that all processes agree on "now"
-however wrong the clock of one machine is.
+however wrong the clock of one machine is. What nobody's work waits for is not told to other
+processes with each commit, which would cost more than the commit, but a moment later and
+many at once (`Echo`).
 """
 
 import logging
@@ -17,8 +19,10 @@ import sqlalchemy as sa
 from catalog.bell import Bell
 from catalog.clock import Clock
 from catalog.db import CHANNEL, Database
+from catalog.errors import PlatformError
 
-TOPICS = ("work", "runs", "git", "events")
+TOPICS = ("work", "runs", "sweep", "git", "events")
+ECHO_SECONDS = 0.02
 _SLICE_SECONDS = 0.5
 _AGAIN_SECONDS = 1.0
 _log = logging.getLogger(__name__)
@@ -43,6 +47,54 @@ class SharedClock:
         self.offset = seen - (before + (after - before) / 2)
 
 
+class Echo:
+    """A thread that tells other processes of the soft topics.
+
+    Args:
+        every_seconds: how long to wait for more before telling.
+    """
+
+    def __init__(self, database: Database, every_seconds: float = ECHO_SECONDS) -> None:
+        self._database = database
+        self._every_seconds = every_seconds
+        self._topics: set[str] = set()
+        self._guard = threading.Lock()
+        self._wanted = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="avow-echo", daemon=True)
+
+    def start(self) -> None:
+        """Take over the soft topics from the commits."""
+        self._thread.start()
+        self._database.later = self.note
+
+    def stop(self) -> None:
+        """Give them back, after telling what is left."""
+        self._database.later = None
+        self._stopping.set()
+        self._wanted.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def note(self, topic: str) -> None:
+        """Tell of a topic soon."""
+        with self._guard:
+            self._topics.add(topic)
+        self._wanted.set()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set() or self._topics:
+            self._wanted.wait()
+            self._stopping.wait(self._every_seconds)
+            with self._guard:
+                self._wanted.clear()
+                topics, self._topics = self._topics, set()
+            try:
+                self._database.notify(topics)
+            except PlatformError:  # whoever waits also looks by himself
+                _log.warning("other processes could not be told of what happened")
+
+
 class Listener:
     """A thread with a connection of its own.
 
@@ -51,6 +103,7 @@ class Listener:
     """
 
     def __init__(self, database: Database, bell: Bell, clock: SharedClock, every_seconds: float) -> None:
+        self._database = database
         self._engine = database.engine
         self._bell = bell
         self._clock = clock
@@ -95,7 +148,8 @@ class Listener:
             if self._stopping.is_set():
                 return
             for notice in driver.notifies(timeout=_SLICE_SECONDS):
-                self._bell.ring(notice.payload)
+                if not self._database.is_own(notice.pid):
+                    self._bell.ring(notice.payload)
 
 
 def _database_time(connection: sa.Connection) -> datetime:

@@ -21,7 +21,9 @@ from catalog.db import Tx
 from catalog.errors import NotFound
 from catalog.request import Request
 from catalog.tables import requests as requests_table
+from executors.tables import approvals as approvals_table
 from executors.tables import runs as runs_table
+from platform_api import notices
 from policy.tables import decisions as decisions_table
 from reconciler.tables import git_files as git_files_table
 from reconciler.tables import work as work_table
@@ -33,7 +35,8 @@ def project_of_run(tx: Tx, actor: Actor, run_id: str) -> str:
     Raises:
         NotFound: `run_not_found`; the same when it is there and not his to see.
     """
-    return _readable(tx, actor, _project(runs_table, run_id), _missing("run", "see avow get runs"))
+    query = _place(runs_table, runs_table.c.request_uid, run_id)
+    return _readable(tx, actor, query, _missing("run", "see avow get runs"))
 
 
 def project_of_decision(tx: Tx, actor: Actor, decision_id: str) -> str:
@@ -43,7 +46,23 @@ def project_of_decision(tx: Tx, actor: Actor, decision_id: str) -> str:
         NotFound: `decision_not_found`; the same when it is there and not his to see.
     """
     missing = _missing("decision", "see avow get decisions")
-    return _readable(tx, actor, _project(decisions_table, decision_id), missing)
+    return _readable(tx, actor, _place(decisions_table, decisions_table.c.subject, decision_id), missing)
+
+
+def project_of_approval(tx: Tx, actor: Actor, approval_id: str) -> str:
+    """Return the project of an approval that the actor may read.
+
+    Raises:
+        NotFound: `approval_not_found`; the same when it is there and not his to see.
+    """
+    query = _place(approvals_table, approvals_table.c.request_uid, approval_id)
+    return _readable(tx, actor, query, _missing("approval", "see avow approvals"))
+
+
+def request_names(tx: Tx, uids: Collection[str]) -> dict[str, str]:
+    """Return the names of requests by their uids."""
+    query = sa.select(requests_table.c.uid, requests_table.c.name)
+    return {row.uid: row.name for row in tx.execute(query.where(requests_table.c.uid.in_(uids)))}
 
 
 def due_at(tx: Tx, request_uid: str) -> datetime | None:
@@ -84,6 +103,14 @@ def drifted(tx: Tx, projects: Collection[str] | None, after: str, limit: int) ->
     return [requests.by_uid(tx, uid) for uid in list(uids)]
 
 
+def followers(tx: Tx, contract: str, version: str) -> int:
+    """Return how many live requests stand on a version of a contract."""
+    query = sa.select(sa.func.count()).select_from(requests_table)
+    stands = (requests_table.c.contract == contract) & (requests_table.c.contract_version == version)
+    count: int = tx.execute(query.where(stands, requests_table.c.deleted_at.is_(None))).scalar_one()
+    return count
+
+
 def phases(tx: Tx) -> dict[str, int]:
     """Return how many live requests are in each phase."""
     query = sa.select(requests_table.c.phase, sa.func.count().label("held"))
@@ -100,15 +127,16 @@ def _is_out_of_sync(tx: Tx) -> sa.ColumnElement[bool]:
     return sa.select(sa.literal(1)).select_from(each).where(*matches).exists()
 
 
-def _project(table: sa.Table, thing_id: str) -> sa.Select[Any]:
-    return sa.select(table.c.project).where(table.c.id == thing_id)
+def _place(table: sa.Table, request_uid: sa.Column[Any], thing_id: str) -> sa.Select[Any]:
+    return sa.select(table.c.project, request_uid.label("uid")).where(table.c.id == thing_id)
 
 
 def _readable(tx: Tx, actor: Actor, query: sa.Select[Any], missing: NotFound) -> str:
-    project: str | None = tx.execute(query).scalar_one_or_none()
-    if project is None or not actor.may_read(project):
+    row = tx.execute(query).one_or_none()
+    if row is None or not actor.may_read(row.project):
         raise missing
-    return project
+    notices.tell_of_uid(tx, row.uid)
+    return str(row.project)
 
 
 def _missing(noun: str, fix: str) -> NotFound:

@@ -37,6 +37,22 @@ class ProblemPlace(View):
     fix: str | None = None
 
 
+class ProblemChange(View):
+    """One thing that is not as a plan has it; nothing before or after is null."""
+
+    pointer: str
+    before: Any = None
+    after: Any = None
+
+
+class ProblemUser(View):
+    """Something that needs what was to be removed."""
+
+    kind: str
+    ref: str
+    reason: str | None = None
+
+
 class Problem(View):
     """A refusal (RFC 9457)."""
 
@@ -47,7 +63,9 @@ class Problem(View):
     code: str
     errors: list[ProblemPlace] | None = None
     fix: str | None = None
+    used_by: list[ProblemUser] | None = None
     decision: str | None = None
+    changes: list[ProblemChange] | None = None
     trace_id: str | None = None
 
 
@@ -105,7 +123,8 @@ def _request_body(body: JsonBody[Any] | MergePatchBody, schemas: dict[str, Any])
         return {"required": True, "content": {MERGE_PATCH_TYPE: {"schema": schema}}}
     _add_model(schemas, body.model)
     schema = {"$ref": _REFERENCE.format(model=body.model.__name__)}
-    return {"required": True, "content": {media_type: {"schema": schema} for media_type in body.media_types}}
+    content = {media_type: {"schema": schema} for media_type in body.media_types}
+    return {"required": body.is_needed, "content": content}
 
 
 def _add_model(schemas: dict[str, Any], model: type[BaseModel]) -> None:

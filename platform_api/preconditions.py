@@ -16,6 +16,8 @@ IfMatch = Annotated[str, Header(max_length=500, description="The ETag that was r
 _TAGS = re.compile(r'(?:W/)?"[^"]*"(?:\s*,\s*(?:W/)?"[^"]*")*\Z')
 _STRONG = re.compile(r'(W/)?"([^"]*)"')
 
+IfNoneMatch = Annotated[str, Header(max_length=500, description="The ETag of the copy that you have.")]
+
 
 def etag(revision: int) -> str:
     """Return the strong entity tag of a revision."""
@@ -42,3 +44,8 @@ def check_match(if_match: str, revision: int) -> None:
         raise Invalid("invalid_precondition", "If-Match is not an entity tag.", fix='write If-Match: "3"')
     if str(revision) not in {tag for weak, tag in _STRONG.findall(text) if not weak}:
         raise Conflict("revision_changed", "It was changed meanwhile.", fix="read it again and repeat")
+
+
+def is_held(if_none_match: str, tag: str) -> bool:
+    """Say whether a reader has this already, by the ETag of his copy; a weak one will do."""
+    return if_none_match.strip() == "*" or f'"{tag}"' in re.findall('"[^"]*"', if_none_match)

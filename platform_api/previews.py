@@ -1,27 +1,27 @@
 """The plan that a dry run answers with: what would happen to a request, and why.
 
-It is made by the parts that would do it: the schema, policy and the planner. Nothing is
-written, and a denial is part of the answer instead of a refusal, because whoever asks for
-a plan wants to see all of it.
+`drafts` makes it out of the parts that would do it. A denial is part of the answer instead of
+a refusal, because whoever asks for a plan wants to see all of it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable
 from typing import Any
+
+from pydantic import ConfigDict, Field
 
 from catalog import requests
 from catalog.actor import Actor
-from catalog.contract import OperationName
 from catalog.contracts import Revision
-from catalog.digest import Json
 from catalog.errors import Conflict, NotFound
 from catalog.request import Request
-from platform_api.admission import question
+from executors.workflow.outline import ComingApproval, Outlined
 from platform_api.decision_views import PolicyVerdict
+from platform_api.drafts import Draft, drafted
 from platform_api.parts import Platform
 from platform_api.wire import JsonDocument, Maybe, View
-from policy.decision import Decision
-from reconciler.plan import Move
-from reconciler.preview import Preview, preview
+from reconciler.drift import Difference
+from reconciler.estimate import Estimate, Quantiles
+from reconciler.placement import Placed
 
 
 class ConsideredView(View):
@@ -38,12 +38,123 @@ class PlacementView(View):
     message: str
     considered: list[ConsideredView]
 
+    @classmethod
+    def of(cls, placed: Placed) -> "PlacementView":
+        """Return the view of a placement."""
+        return cls(
+            destination=None if placed.destination is None else placed.destination.name,
+            message=placed.message,
+            considered=[
+                ConsideredView(destination=each.destination, objection=each.objection or None)
+                for each in placed.considered
+            ],
+        )
+
 
 class StepOutline(View):
-    """One step of the workflow that would run."""
+    """One step of the workflow that would run.
+
+    Attributes:
+        needs: the steps that end before it.
+        if_: the expression on which it depends.
+        holds: whether that holds; left out when only the run can tell.
+        for_each: over which list it is repeated.
+        compensate: a step that undoes it is there.
+    """
+
+    model_config = ConfigDict(serialize_by_alias=True)
 
     id: str
     uses: str
+    needs: list[str]
+    if_: Maybe[str] = Field(None, serialization_alias="if")
+    holds: Maybe[bool] = None
+    for_each: Maybe[str] = None
+    compensate: bool
+
+    @classmethod
+    def of(cls, step: Outlined) -> "StepOutline":
+        """Return the view of a step."""
+        return cls(
+            id=step.id,
+            uses=step.uses,
+            needs=list(step.needs),
+            if_=step.condition or None,
+            holds=step.holds if step.condition else None,
+            for_each=step.each or None,
+            compensate=step.has_undo,
+        )
+
+
+class ApprovalOutline(View):
+    """An approval that will be asked for, or may be.
+
+    Attributes:
+        conditions: the expressions on which it depends.
+        is_certain: they hold, and it is asked once.
+        expires: after how long it ends by itself, and `on_expiry` what then.
+    """
+
+    step: str
+    groups: list[str]
+    assignees: list[str]
+    quorum: int
+    expires: Maybe[str] = None
+    on_expiry: Maybe[str] = None
+    conditions: list[str]
+    is_certain: bool
+
+    @classmethod
+    def of(cls, approval: ComingApproval) -> "ApprovalOutline":
+        """Return the view of an approval."""
+        return cls(
+            step=approval.step,
+            groups=list(approval.groups),
+            assignees=list(approval.assignees),
+            quorum=approval.quorum,
+            expires=approval.expires or None,
+            on_expiry=approval.on_expiry or None,
+            conditions=list(approval.conditions),
+            is_certain=approval.is_certain,
+        )
+
+
+class QuantilesView(View):
+    """How long it took in half of the runs, in nearly all of them, and how many these were."""
+
+    p50_seconds: float
+    p95_seconds: float
+    runs: int
+
+    @classmethod
+    def of(cls, found: Quantiles | None) -> "QuantilesView | None":
+        """Return the view; None for what never happened."""
+        if found is None:
+            return None
+        return cls(p50_seconds=found.p50_seconds, p95_seconds=found.p95_seconds, runs=found.runs)
+
+
+class EstimateView(View):
+    """How long it will take, by the runs of this operation on this contract that succeeded.
+
+    Attributes:
+        work: without the time in which people were asked; left out without any history.
+        people: how long people took where they were asked; left out when they never were.
+        reason: why there is no estimate.
+    """
+
+    work: Maybe[QuantilesView] = None
+    people: Maybe[QuantilesView] = None
+    reason: Maybe[str] = None
+
+    @classmethod
+    def of(cls, estimate: Estimate | None, action: str) -> "EstimateView":
+        """Return the view of an estimate; None when nothing would be begun."""
+        if estimate is None:
+            return cls(reason="nothing would be begun")
+        work, people = QuantilesView.of(estimate.work), QuantilesView.of(estimate.people)
+        reason = f"no {action} of this contract has succeeded lately" if work is None else None
+        return cls(work=work, people=people, reason=reason)
 
 
 class ChangeView(View):
@@ -52,6 +163,11 @@ class ChangeView(View):
     path: str
     before: Any = None
     after: Any = None
+
+    @classmethod
+    def of_all(cls, differences: Iterable[Difference]) -> "list[ChangeView]":
+        """Return the views of differences."""
+        return [cls(path=each.path, before=each.applied, after=each.observed) for each in differences]
 
 
 class ContractChoice(View):
@@ -66,9 +182,12 @@ class PlanView(View):
     """What would happen.
 
     Attributes:
-        action: the operation that would run; `none` or `wait` when there is none.
+        action: the operation that would run; when there is none, `none`, `wait`, or `compose`, which
+            makes or changes children first.
         inputs: as the workflow would get them, with the contract's defaults filled in.
         defaults: the inputs that were filled in.
+        approvals: what people would be asked; what is certain not to be asked is left out.
+        changes: against what is delivered now, or where nothing is, against what is wanted.
     """
 
     dry_run: bool = True
@@ -81,8 +200,32 @@ class PlanView(View):
     defaults: list[str]
     placement: PlacementView
     policy: PolicyVerdict
+    approvals: list[ApprovalOutline]
     steps: list[StepOutline]
+    estimate: EstimateView
     changes: list[ChangeView]
+
+    @classmethod
+    def of(cls, draft: Draft) -> "PlanView":
+        """Return the view of a draft."""
+        revision, plan, situation = draft.revision, draft.seen.plan, draft.seen.situation
+        given = draft.request.inputs if situation.given is None else situation.given
+        allowed = draft.decision.is_allowed
+        return cls(
+            action=draft.action,
+            reason=plan.reason if allowed else "PolicyDenied",
+            message=plan.message if allowed else "policy denies it: nothing would be done",
+            generation=draft.request.generation,
+            contract=ContractChoice(name=revision.name, version=revision.version, digest=revision.digest),
+            inputs=situation.inputs,
+            defaults=sorted(name for name in situation.inputs if name not in given),
+            placement=PlacementView.of(draft.seen.placed),
+            policy=PolicyVerdict.of(draft.decision),
+            approvals=[ApprovalOutline.of(each) for each in draft.outline.approvals],
+            steps=[StepOutline.of(each) for each in draft.outline.steps],
+            estimate=EstimateView.of(draft.estimate, draft.action),
+            changes=ChangeView.of_all(draft.changes),
+        )
 
 
 def plan_view(
@@ -93,10 +236,7 @@ def plan_view(
     Raises:
         Unavailable: `policy_unavailable`; without policy's answer there is no plan.
     """
-    decision = platform.admission.decide(question(actor, operation, request, revision))
-    with platform.db.read() as tx:
-        seen = preview(tx, request, revision, platform.clock())
-    return _view(request, revision, seen, decision)
+    return PlanView.of(drafted(platform, actor, operation, request, revision))
 
 
 def check_name_free(platform: Platform, request: Request) -> None:
@@ -113,49 +253,5 @@ def check_name_free(platform: Platform, request: Request) -> None:
     raise Conflict(
         "request_exists",
         f"The project {request.project} has a request {request.name} already.",
-        fix="change it with PUT, or choose another name",
+        fix=f"see it: avow status {request.name}; change it, or choose another name",
     )
-
-
-def _view(request: Request, revision: Revision, seen: Preview, decision: Decision) -> PlanView:
-    plan, situation, placed = seen.plan, seen.situation, seen.placed
-    given = request.inputs
-    allowed = decision.is_allowed
-    return PlanView(
-        action=_action(plan.move, plan.operation) if allowed else "none",
-        reason=plan.reason if allowed else "PolicyDenied",
-        message=plan.message if allowed else "policy denies it: nothing would be done",
-        generation=request.generation,
-        contract=ContractChoice(name=revision.name, version=revision.version, digest=revision.digest),
-        inputs=situation.inputs,
-        defaults=sorted(name for name in situation.inputs if name not in given),
-        placement=PlacementView(
-            destination=None if placed.destination is None else placed.destination.name,
-            message=placed.message,
-            considered=[
-                ConsideredView(destination=each.destination, objection=each.objection or None)
-                for each in placed.considered
-            ],
-        ),
-        policy=PolicyVerdict.of(decision),
-        steps=list(_steps(revision, plan.operation)) if allowed else [],
-        changes=[
-            ChangeView(path=each.path, before=each.applied, after=each.observed) for each in plan.changes
-        ],
-    )
-
-
-def _action(move: Move, operation: OperationName | None) -> str:
-    if operation is not None:
-        return str(operation)
-    return "wait" if move is Move.WAIT else "none"
-
-
-def _steps(revision: Revision, operation: OperationName | None) -> Iterator[StepOutline]:
-    # Only some executors speak of steps; a definition that does not is simply not outlined.
-    if operation is None:
-        return
-    steps: Json = revision.bundle.definition(operation).get("steps")
-    for step in steps if isinstance(steps, list) else ():
-        if isinstance(step, Mapping) and "id" in step:
-            yield StepOutline(id=str(step["id"]), uses=str(step.get("uses", "")))

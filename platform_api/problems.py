@@ -2,7 +2,8 @@
 
 Everything below raises kinds of `catalog.errors`; only here do they meet HTTP. Members
 beyond the standard: `code` (stable, with a page at `type`), `errors` (one per place),
-`fix`, `trace_id`, and `decision` when policy refused.
+`fix`, `trace_id`, `decision` when policy refused, `changes` when a plan is stale, and `used_by`
+when others need the thing.
 """
 
 import logging
@@ -25,13 +26,17 @@ from catalog.errors import (
     Finding,
     Gone,
     Internal,
+    InUse,
     Invalid,
     NotFound,
     PlatformError,
     Unavailable,
+    UsedBy,
 )
 from platform_api.denial import PolicyDenied
 from platform_api.findings import parameter_findings
+from platform_api.staleness import PlanStale
+from reconciler.drift import Difference
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -54,6 +59,7 @@ _STATUS_OF_CODE: Mapping[str, int] = {
     "unauthenticated": 401,
     "method_not_allowed": 405,
     "body_too_slow": 408,
+    "binding_changed": 412,
     "revision_changed": 412,
     "body_too_large": 413,
     "target_too_long": 414,
@@ -62,6 +68,7 @@ _STATUS_OF_CODE: Mapping[str, int] = {
     "too_many_streams": 429,
     "headers_too_large": 431,
 }
+_REASON_OF_STATUS = {401: "unauthenticated", 403: "forbidden"}
 _EXTRA_HEADERS: Mapping[str, Mapping[str, str]] = {
     "unauthenticated": {"WWW-Authenticate": 'Bearer realm="avow"'}
 }
@@ -92,8 +99,10 @@ def problem(error: PlatformError, trace_id: str) -> dict[str, Any]:
         "detail": error.message,
         "code": error.code,
         "errors": [_place(finding) for finding in error.findings],
-        "fix": error.fix,
+        "fix": error.fix or page.get("fix", ""),
+        "used_by": [_user(each) for each in error.used_by] if isinstance(error, InUse) else [],
         "decision": error.decision_id if isinstance(error, PolicyDenied) else "",
+        "changes": [_change(each) for each in error.changes] if isinstance(error, PlanStale) else [],
         "trace_id": trace_id,
     }
     return {name: value for name, value in document.items() if value not in ("", [])}
@@ -121,6 +130,8 @@ def install(app: FastAPI) -> None:
         if isinstance(error, Internal):
             details = {"code": error.code, "trace_id": trace_id_of(request)}
             _log.error("a broken promise: %s", error.message, exc_info=error, extra=details)
+        if status_of(error) in _REASON_OF_STATUS:
+            request.app.state.metrics.refuse(_reason(error))
         return problem_response(error, trace_id_of(request))
 
     @app.exception_handler(RequestValidationError)
@@ -134,6 +145,10 @@ def install(app: FastAPI) -> None:
             # The framework names the methods of one route; an address may have several.
             answer.headers["Allow"] = ", ".join(sorted(_methods(app, request.url.path)))
         return answer
+
+
+def _reason(error: PlatformError) -> str:
+    return "policy" if isinstance(error, PolicyDenied) else _REASON_OF_STATUS[status_of(error)]
 
 
 def trace_id_of(request: Request) -> str:
@@ -169,6 +184,15 @@ def _unrouted(error: HTTPException) -> PlatformError:
             "method_not_allowed", "This address does not take this method.", fix="see the Allow header"
         )
     return Invalid("bad_request", "The HTTP request cannot be understood.")
+
+
+def _change(change: Difference) -> dict[str, Any]:
+    return {"pointer": change.path, "before": change.applied, "after": change.observed}
+
+
+def _user(used_by: UsedBy) -> dict[str, str]:
+    document = {"kind": used_by.kind, "ref": used_by.ref, "reason": used_by.reason}
+    return {name: value for name, value in document.items() if value}
 
 
 def _place(finding: Finding) -> dict[str, str]:

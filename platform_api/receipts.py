@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from catalog.db import Tx
 from catalog.digest import JsonObject
 from catalog.errors import Invalid
+from platform_api import notices
 from platform_api.tables import idempotency
 
 T = TypeVar("T")
@@ -94,7 +95,8 @@ class Receipt(Generic[T]):
             raise Settled(Answer(200, {**self.answer(result).body, "dry_run": True}))
         if self.key is not None:
             kept = self.answer(result)
-            values = {"status": kept.status, "headers": dict(kept.headers), "body": kept.body}
+            headers = {**kept.headers, **notices.said()}
+            values = {"status": kept.status, "headers": headers, "body": kept.body}
             tx.execute(idempotency.update().where(_mine(self.key)).values(**values))
         return result
 

@@ -8,9 +8,9 @@ URL may carry a password.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from catalog.digest import Json
+from catalog.digest import Json, JsonObject
 from catalog.errors import Finding
-from catalog.schema import escape
+from catalog.schema import escape, sensitive_names
 from executors.secrets import REFERENCE_PATTERN
 
 _REFERENCE = re.compile(REFERENCE_PATTERN)
@@ -45,6 +45,15 @@ def secrets_in(value: Json, pointer: str, *, is_secret: bool = False) -> Iterato
     elif isinstance(value, Sequence):
         for index, child in enumerate(value):
             yield from secrets_in(child, f"{pointer}/{index}", is_secret=is_secret)
+
+
+def secrets_among(schema: JsonObject, inputs: JsonObject, pointer: str) -> tuple[Finding, ...]:
+    """Return every input that its contract calls sensitive and that is no reference."""
+    return tuple(
+        refusal(f"{pointer}/{escape(name)}", "this field takes a reference to a secret, never the secret")
+        for name in sorted(sensitive_names(schema))
+        if isinstance(inputs.get(name), str) and not is_reference(str(inputs[name]))
+    )
 
 
 def refusal(pointer: str, message: str) -> Finding:

@@ -5,9 +5,10 @@ server owns the signals; otherwise the first signal ends the wait. A stop closes
 streams first, because a server that waits for its readers to leave would wait for ever.
 """
 
+import logging
+import os
 import pkgutil
 import signal
-import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from socket import socket
@@ -24,6 +25,7 @@ from platform_api.wiring import ALL_ROLES, Role, Runtime, build
 
 HEADER_BYTES = 64 * 1024
 KEEP_ALIVE_SECONDS = 30
+_log = logging.getLogger(__name__)
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 OnReady = Callable[[str], None]
@@ -45,7 +47,7 @@ def serve(
         if Role.API in roles:
             _serve_http(runtime, on_ready)
         else:
-            _wait(on_ready)
+            until_told_to_stop(on_ready)
 
 
 def serve_worker(settings: Settings, on_ready: OnReady = lambda url: None) -> int:
@@ -58,6 +60,10 @@ def serve_worker(settings: Settings, on_ready: OnReady = lambda url: None) -> in
         serve(settings, (Role.WORKER,), on_ready)
         return 0
     configure_logging(settings.log_format, settings.log_level)
+    if settings.temporal_address:
+        _log.warning(
+            "this worker hears the broker alone; start one without a broker URL for runs on Temporal"
+        )
     build(settings).stop()  # brings the database up to date and checks the settings
     configuration.hand_down(settings)
     consume = pkgutil.resolve_name("executors.workflow.tasks:serve")
@@ -118,17 +124,26 @@ def _running(runtime: Runtime, roles: Collection[Role]) -> Iterator[None]:
 
 
 def _serve_http(runtime: Runtime, on_ready: OnReady) -> None:
-    app = create_app(runtime.platform)
-    app.state.metrics.watch(lambda: metering.gauges(runtime.platform))
+    app = create_app(runtime.platform, record=runtime.record)
+    metering.install(app.state.metrics, runtime.platform)
     server_of(app, runtime.platform.settings, on_ready).run()
 
 
-def _wait(on_ready: OnReady) -> None:
-    stopping = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stopping.set()) for number in _SIGNALS}
+def until_told_to_stop(on_ready: OnReady, signals: Collection[signal.Signals] = _SIGNALS) -> None:
+    """Say that it is ready, and wait for a signal, at whatever moment it comes."""
+    # The interpreter writes the signal's number into the pipe at once. A handler of ours would run
+    # only between two steps of this thread, which may by then be asleep, or hold the lock of an event.
+    heard, told = os.pipe()
+    os.set_blocking(told, False)
+    before = {number: signal.signal(number, lambda *_: None) for number in signals}
+    told_before = signal.set_wakeup_fd(told)
     try:
         on_ready("")
-        stopping.wait()
+        while os.read(heard, 1)[0] not in signals:
+            pass
     finally:
+        signal.set_wakeup_fd(told_before)
         for number, handler in before.items():
             signal.signal(number, handler)
+        os.close(heard)
+        os.close(told)

@@ -5,10 +5,13 @@ people need it often, an option of `avow up`. Everything below is handed plain v
 """
 
 import os
+import shutil
+import sys
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -17,6 +20,8 @@ from catalog.errors import Finding, Invalid
 
 _PREFIX = "AVOW_"
 _REFERABLE = "AVOW_SECRET_"
+
+BROKERS = frozenset({"redis", "rediss", "sentinel", "amqp", "amqps", "pyamqp"})
 
 Words = Annotated[tuple[str, ...], NoDecode]
 
@@ -36,7 +41,24 @@ class Settings(BaseSettings):
     # Where things live. The defaults need nothing but a writable folder.
     data_dir: Path = Field(Path(".avow"), description="Folder for the embedded database, git and keys.")
     database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in the data folder.")
-    broker_url: str = Field("", description="Redis URL; empty: runs are driven by threads of this process.")
+    broker_url: str = Field(
+        "", description="Redis or RabbitMQ URL; empty: runs are driven by threads of this process."
+    )
+    temporal_address: str = Field(
+        "", description="host:port of a Temporal server; empty: no such executor here."
+    )
+    temporal_namespace: str = Field("default", description="Temporal namespace that runs are kept in.")
+    temporal_task_queue: str = Field("avow-runs", description="Temporal task queue that workers ask.")
+    temporal_tls: bool = Field(
+        default=False, description="Speak TLS to Temporal; an API key makes it so anyway."
+    )
+    temporal_api_key: SecretStr = Field(SecretStr(""), description="API key for the Temporal server.")
+    temporal_console: str = Field("", description="Base URL of Temporal's web console, for links.")
+    executor_options: Words = Field(
+        (),
+        repr=False,  # a plug's own secrets may be among them
+        description="What plugged-in executors are told: executor.setting=value, comma separated.",
+    )
     opa_url: str = Field("", description="OPA server; empty: the embedded policy engine.")
     opa_token: SecretStr = Field(SecretStr(""), description="Bearer token for the OPA server.")
     git_remote: str = Field(
@@ -55,6 +77,9 @@ class Settings(BaseSettings):
     stream_check_seconds: float = Field(2.0, gt=0, description="How soon a stream notices a revoked token.")
     shutdown_seconds: int = Field(10, ge=1, description="How long a stop waits for answers under way.")
     idempotency_days: int = Field(7, ge=1, description="How long answers are kept for repeated keys.")
+    plan_hours: int = Field(24, ge=1, le=8760, description="How long a stored plan can be submitted.")
+    run_retention_days: int = Field(90, ge=1, description="How long finished runs are kept.")
+    runs_kept: int = Field(100, ge=1, description="Finished runs kept of each request; the last one always.")
 
     # How much at once. Two cores do well with a handful of threads; they mostly wait.
     pool_size: int = Field(16, ge=2, description="Database connections of this process (PostgreSQL).")
@@ -83,12 +108,32 @@ class Settings(BaseSettings):
     )
     commands: Words = Field((), description="Programs for command.run, name=/absolute/path, comma separated.")
     command_variables: Words = Field((), description="Variables that a workflow may set for a program.")
+    terraform: str = Field("", description="Program of terraform.* steps, name or path; empty: refused.")
+    ansible: str = Field("", description="Program of ansible.play, name or path; empty: refused.")
+
+    # Whose contracts are taken, and from where.
+    bundle_sources: Words = Field(
+        (), description="Beginnings of git URLs that bundles may be fetched from, comma separated."
+    )
+    trusted_keys: Words = Field(
+        (), description="Public keys that sign contracts, files or folders of *.pub, comma separated."
+    )
+    require_signed_bundles: bool = Field(
+        default=False, description="Publish only what one of these keys has signed."
+    )
 
     # What it tells.
     log_format: LogFormat = Field(LogFormat.PLAIN, description="plain or json.")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level logged.")
+    otlp_endpoint: str = Field(
+        "", pattern="^(https?://.+)?$", description="OTLP/HTTP collector for traces; empty: none are sent."
+    )
 
-    @field_validator("http_hosts", "git_hosts", "commands", "command_variables", mode="before")
+    @field_validator(
+        *("http_hosts", "git_hosts", "commands", "command_variables", "executor_options"),
+        *("bundle_sources", "trusted_keys"),
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -109,10 +154,55 @@ class Settings(BaseSettings):
                 raise ValueError(f"{name} needs an absolute path: write name=/absolute/path")
         return value
 
+    @field_validator("executor_options")
+    @classmethod
+    def _check_options(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for word in value:
+            name, equals, _ = word.partition("=")
+            if not equals or not all(name.partition(".")):
+                raise ValueError(f"{name} is no option: write executor.setting=value")
+        return value
+
+    @field_validator("broker_url")
+    @classmethod
+    def _check_broker(cls, value: str) -> str:
+        if value and urlsplit(value).scheme not in BROKERS:
+            raise ValueError("write redis://... or rediss://..., or amqp://... or amqps://... for RabbitMQ")
+        return value
+
+    @property
+    def options(self) -> dict[str, str]:
+        """Return what executors other than the built-in one are told, by `<executor>.<setting>`."""
+        temporal = {
+            "temporal.address": self.temporal_address,
+            "temporal.namespace": self.temporal_namespace,
+            "temporal.task_queue": self.temporal_task_queue,
+            "temporal.tls": str(self.temporal_tls).lower(),
+            "temporal.api_key": self.temporal_api_key.get_secret_value(),
+            "temporal.console": self.temporal_console,
+        }
+        others = {name: value for name, _, value in (word.partition("=") for word in self.executor_options)}
+        return temporal | others
+
     @property
     def programs(self) -> dict[str, Path]:
         """Return the programs that command.run may start, by name."""
         return {name: Path(path) for name, _, path in (word.partition("=") for word in self.commands)}
+
+    @property
+    def terraform_program(self) -> Path | None:
+        """Return the program of `terraform.*`, None when these steps are off."""
+        return _program(self.terraform)
+
+    @property
+    def ansible_program(self) -> Path | None:
+        """Return the program of `ansible.play`, None when this step is off."""
+        return _program(self.ansible)
+
+    @property
+    def traces(self) -> bool:
+        """Say whether traces are sent: by our own setting, or by OpenTelemetry's own variables."""
+        return bool(self.otlp_endpoint) or _standard_traces()
 
     @property
     def folder(self) -> Path:
@@ -123,6 +213,24 @@ class Settings(BaseSettings):
     def repositories(self) -> Path:
         """Return where git destinations of this machine lie."""
         return (self.repositories_dir or self.folder / "repositories").absolute()
+
+
+def _standard_traces() -> bool:
+    named = os.environ.get
+    is_off = named("OTEL_SDK_DISABLED", "").lower() == "true" or named("OTEL_TRACES_EXPORTER") == "none"
+    endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    return not is_off and any(named(name) for name in endpoints)
+
+
+def _program(word: str) -> Path | None:
+    """Return where a program lies that is named by path or is found on PATH or beside this Python.
+
+    A name that is found nowhere is returned as it stands, and whoever would run it says so.
+    """
+    if not word or "/" in word:
+        return Path(word).absolute() if word else None
+    places = os.pathsep.join((os.environ.get("PATH", ""), str(Path(sys.executable).parent)))
+    return Path(shutil.which(word, path=places) or word)
 
 
 def load(overrides: Mapping[str, Any] | None = None) -> Settings:

@@ -15,8 +15,9 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
 
+from catalog import trace
 from platform_api.settings import LogFormat
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -25,6 +26,9 @@ _QUIET = ("uvicorn.access", "uvicorn.error", "httpx", "git", "alembic")
 
 Gauges = Callable[[], Mapping[tuple[str, str, str], float]]
 """Returns values by (metric, label name, label value); the label name is empty for none."""
+
+Families = Callable[[], Iterable[Metric]]
+"""Returns metrics as they stand."""
 
 
 class Metrics:
@@ -36,6 +40,12 @@ class Metrics:
             "avow_http_requests",
             "HTTP requests answered.",
             ("operation", "status"),
+            registry=self.registry,
+        )
+        self.refusals = Counter(
+            "avow_authorization_failures",
+            "HTTP requests that were refused because of who asked, by reason.",
+            ("reason",),
             registry=self.registry,
         )
         self.seconds = Histogram(
@@ -51,9 +61,17 @@ class Metrics:
         self.requests.labels(operation, str(status)).inc()
         self.seconds.labels(operation).observe(seconds)
 
+    def refuse(self, reason: str) -> None:
+        """Count an HTTP request that was refused because of who asked."""
+        self.refusals.labels(reason).inc()
+
     def watch(self, gauges: Gauges) -> None:
         """Ask for values whenever somebody scrapes."""
         self.registry.register(_Asked(gauges))
+
+    def show(self, families: Families) -> None:
+        """Ask for whole metrics whenever somebody scrapes."""
+        self.registry.register(_Shown(families))
 
     def text(self) -> bytes:
         """Return all metrics as text."""
@@ -77,12 +95,33 @@ class _Asked(Collector):
         return []
 
 
+class _Shown(Collector):
+    def __init__(self, families: Families) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families()
+
+    def describe(self) -> Iterable[Metric]:
+        return []
+
+
 _HELP = {
     "avow_requests": "Live requests by phase.",
     "avow_work_due": "Requests that are due, by lane.",
     "avow_writebacks_waiting": "Changes that git does not have yet, by branch.",
     "avow_writeback_age_seconds": "Age of the oldest change that git does not have yet, by branch.",
     "avow_event_streams": "Open event streams.",
+    "avow_work_lag_seconds": "How long the request that is overdue the longest waits, by lane.",
+    "avow_audit_latency_seconds": "How long what happened is not in the audit trail, or its head not in git.",
+    "avow_runs_pending": "Runs that nobody has begun.",
+    "avow_runs_driven": "Runs in a worker's hands.",
+    "avow_runs_orphaned": "Runs that were due for a minute or more and that nobody took up.",
+    "avow_runs_lag_seconds": "How long the run that is overdue the longest waits for a worker.",
+    "avow_approvals_parked": "Approvals that people are asked for.",
+    "avow_approvals_oldest_seconds": "Age of the oldest approval that people are asked for.",
+    "avow_dead_letters": "Runs that ended so that a person has to come.",
+    "avow_scrape_failed": "1 when the database did not answer, so that its figures are missing.",
 }
 
 
@@ -92,10 +131,18 @@ def _for_people(*, colors: bool) -> structlog.dev.ConsoleRenderer:
     return structlog.dev.ConsoleRenderer(colors=colors, sort_keys=False, exception_formatter=plain)
 
 
+def _named(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    """Add what the line is about: the run, step, request, project and trace, as far as they are known."""
+    for name, value in trace.names().items():
+        line.setdefault(name, value)
+    return line
+
+
 def configure_logging(log_format: LogFormat, level: str, stream: TextIO = sys.stderr) -> None:
     """Send every log line of the process to a stream, in one form."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        _named,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -106,7 +153,7 @@ def configure_logging(log_format: LogFormat, level: str, stream: TextIO = sys.st
         else [_for_people(colors=stream.isatty())]
     )
     formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+        foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *final],
     )
     handler = logging.StreamHandler(stream)

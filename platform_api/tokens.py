@@ -43,11 +43,12 @@ class Token:
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
+    groups: tuple[str, ...] = ()
 
     @property
     def actor(self) -> Actor:
         """Return who comes with this token."""
-        return Actor(self.subject, self.grants)
+        return Actor(self.subject, self.grants, self.groups)
 
     def is_valid(self, now: datetime) -> bool:
         """Say whether the token still opens doors."""
@@ -84,6 +85,7 @@ def create(tx: Tx, token: Token, secret: str) -> None:
         "subject": token.subject,
         "hash": _hash(secret),
         "grants": [{"role": str(grant.role), "scope": grant.scope} for grant in token.grants],
+        "groups": list(token.groups),
         "created_at": token.created_at,
         "created_by": token.created_by,
         "expires_at": token.expires_at,
@@ -113,6 +115,15 @@ def load(tx: Tx, token_id: str) -> Token:
     if row is None:
         raise NotFound("token_not_found", "There is no such token.", fix="see avow token list")
     return _token(row)
+
+
+def person(tx: Tx, subject: str, now: datetime) -> Actor:
+    """Return all that somebody may with any of his tokens that are valid now; nothing with none."""
+    query = sa.select(tokens).where(tokens.c.subject == subject).order_by(tokens.c.id)
+    held = [token for token in map(_token, tx.execute(query).mappings()) if token.is_valid(now)]
+    grants = dict.fromkeys(grant for token in held for grant in token.grants)
+    groups = dict.fromkeys(group for token in held for group in token.groups)
+    return Actor(subject, tuple(grants), tuple(groups))
 
 
 def page(tx: Tx, after: str, limit: int) -> list[Token]:
@@ -147,5 +158,5 @@ def _hash(secret: str) -> str:
 
 
 def _token(row: Mapping[Any, Any]) -> Token:
-    fields = {key: row[key] for key in Token.__dataclass_fields__ if key != "grants"}
-    return Token(grants=grants_of(row["grants"]), **fields)
+    fields = {key: row[key] for key in Token.__dataclass_fields__ if key not in ("grants", "groups")}
+    return Token(grants=grants_of(row["grants"]), groups=tuple(row["groups"]), **fields)

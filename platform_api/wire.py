@@ -8,8 +8,19 @@ route keeps its own models beside it; only what several need stands here.
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+)
 from pydantic_core import CoreSchema, PydanticCustomError
+
+from catalog.ranges import BadRange
+from catalog.selection import check_wish
 
 T = TypeVar("T")
 
@@ -60,9 +71,31 @@ Given = Annotated[T | None, _NeverNull(), BeforeValidator(_refuse_null)]
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=63)]
 Version = Annotated[str, Field(pattern=VERSION_PATTERN, max_length=64)]
+
+
+def _check_wish(text: str) -> str:
+    try:
+        check_wish(text)
+    except BadRange as error:
+        said = "this is no version, range or channel: {why}"
+        raise PydanticCustomError("invalid_range", said, {"why": str(error)}) from error
+    return text
+
+
+WISH_PATTERN = r"^[0-9A-Za-z.+*^~<>= -]+$"
+VersionWish = Annotated[str, Field(pattern=WISH_PATTERN, max_length=64), AfterValidator(_check_wish)]
+"""An exact version, a range, or a channel."""
+
 LabelKey = Annotated[str, Field(pattern=LABEL_PATTERN, max_length=63)]
 LabelValue = Annotated[str, Field(pattern=LABEL_PATTERN, max_length=63)]
-Labels = Annotated[dict[LabelKey, LabelValue], Field(max_length=20)]
+# Without the extra word, the description would allow any value under a name that is no label's.
+Labels = Annotated[
+    dict[LabelKey, LabelValue],
+    Field(max_length=20, json_schema_extra={"additionalProperties": False}),
+]
 Line = Annotated[str, Field(pattern=PLAIN_PATTERN, max_length=200)]
+Text = Annotated[str, Field(pattern=PLAIN_PATTERN, max_length=500)]
 JsonDocument = dict[str, Any]
 At = Annotated[datetime, Field(strict=False)]
+Moment = Annotated[AwareDatetime, Field(strict=False)]
+"""A body's time; it says its zone."""

@@ -7,8 +7,8 @@ installed (the broker, the OPA client) is found by name when the settings ask fo
 
 import pkgutil
 import random
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any, Protocol, cast
 
 import sqlalchemy as sa
 
-from catalog import contracts, events, ids
+from catalog import contracts, ids
 from catalog.bell import Bell
 from catalog.clock import Clock, utc_now
 from catalog.db import Database, Tx
@@ -34,9 +34,13 @@ from executors.workflow.worker import Worker
 from platform_api import housekeeping, migrations
 from platform_api import settings as configuration
 from platform_api.keys import kept_key
-from platform_api.listening import Listener, SharedClock
+from platform_api.listening import Echo, Listener, SharedClock
+from platform_api.observing import tracing_of, watcher_of
 from platform_api.parts import Platform
 from platform_api.settings import Settings
+from platform_api.sources import sources_of
+from platform_api.spans import Record
+from platform_api.trust import trust_of
 from policy.admit import Admission, Timing
 from policy.bundle import SHIPPED, organisation
 from policy.embedded import EmbeddedEngine, EmbeddedLimits
@@ -49,7 +53,10 @@ from reconciler.remote import Pace, Remote
 from reconciler.workqueue import Lane
 from reconciler.writeback import Writer
 
-_SHIPPED_EXECUTORS = {"workflow": "executors.workflow.executor:create"}
+_SHIPPED_EXECUTORS = {
+    "workflow": "executors.workflow.executor:create",
+    "temporal": "executors.temporal.executor:create",
+}
 _STATE_REPOSITORY = "state"
 
 
@@ -82,11 +89,13 @@ class Runtime:
 
     Attributes:
         background: what each role runs.
+        record: takes spans; None when nobody wants them.
     """
 
     platform: Platform
     shared: list[Background]
     background: dict[Role, list[Background]]
+    record: Record | None = None
     _started: list[Background] = field(default_factory=list)
 
     def start(self, roles: Collection[Role] = ALL_ROLES) -> None:
@@ -107,6 +116,8 @@ class Runtime:
 
 def build(settings: Settings) -> Runtime:
     """Return the parts that these settings ask for; the database is brought up to date first."""
+    trust = trust_of(settings.trusted_keys, is_required=settings.require_signed_bundles)
+    sources = sources_of(settings.folder / "sources", settings.bundle_sources, settings.git_hosts)
     settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     migrations.upgrade(settings.database)
     bell = Bell()
@@ -115,7 +126,9 @@ def build(settings: Settings) -> Runtime:
     mint = _mint(clock)
     engine = _engine(settings)
     bundle = organisation((SHIPPED,) if settings.policy_dir is None else (SHIPPED, settings.policy_dir))
+    tracing = tracing_of(settings)
     parts = _parts(settings, db, clock)
+    parts = replace(parts, watcher=watcher_of(db, parts.kinds, tracing))
     worker = Threads(worker_of(parts), db, bell, clock, settings.workers)
     dispatcher = _dispatcher(settings, clock) or worker
     platform = Platform(
@@ -130,16 +143,29 @@ def build(settings: Settings) -> Runtime:
         executors=_executors(parts, dispatcher),
         signing_key=kept_key(settings),
         checks={"database": lambda: _database_trouble(db), "policy": lambda: _policy_trouble(engine)},
+        trust=trust,
+        sources=sources,
     )
     sweepers = [] if dispatcher is worker else [Sweeper(db, dispatcher, bell, clock)]
+    shared: list[Background] = [] if tracing is None else [_UntilTheEnd(tracing.stop)]
+    if isinstance(clock, SharedClock):
+        shared += [Listener(db, bell, clock, settings.clock_seconds), Echo(db)]
     return Runtime(
         platform=platform,
-        shared=[Listener(db, bell, clock, settings.clock_seconds)] if isinstance(clock, SharedClock) else [],
+        shared=shared,
         background={
             Role.API: [housekeeping.of(platform)],
-            Role.WORKER: [worker],
-            Role.RECONCILER: [_StateRepository(settings), *_writers(platform), _loop(platform), *sweepers],
+            Role.WORKER: [worker, *_crews(settings, parts, bell)],
+            Role.RECONCILER: [
+                _StateRepository(settings),
+                *_writers(platform),
+                _loop(platform),
+                *sweepers,
+                housekeeping.RunKeeping(platform),
+                housekeeping.sunsets(platform),
+            ],
         },
+        record=None if tracing is None else tracing.record,
     )
 
 
@@ -147,11 +173,25 @@ def new_worker() -> Worker:
     """Return a worker for a child process of a broker's consumer; settings come from the environment."""
     settings = configuration.load()
     db = Database(settings.database, pool_size=2)
-    return worker_of(_parts(settings, db, utc_now))
+    if not db.is_sqlite:
+        Echo(db).start()
+    parts = _parts(settings, db, utc_now)
+    watcher = watcher_of(db, parts.kinds, tracing_of(settings), owns_tracing=True)
+    return worker_of(replace(parts, watcher=watcher))
 
 
 def _mint(clock: Clock) -> ids.Mint:
     return lambda prefix: ids.mint(prefix, clock())
+
+
+@dataclass
+class _UntilTheEnd:
+    """Something that is there from the start, and has to be ended last."""
+
+    stop: Callable[[], None]
+
+    def start(self) -> None:
+        pass
 
 
 def _engine(settings: Settings) -> PolicyEngine:
@@ -171,11 +211,11 @@ def _dispatcher(settings: Settings, clock: Clock) -> Dispatcher | None:
 
 
 def _parts(settings: Settings, db: Database, clock: Clock) -> Parts:
-    def record_event(tx: Tx, *, project: str, request_uid: str, kind: str, reason: str, message: str) -> None:
-        events.append(tx, events.Event(project, request_uid, kind, message, clock(), reason))
-
-    def on_final(tx: Tx, project: str, request_uid: str) -> None:  # noqa: ARG001  # the engine's port
-        workqueue.wake(tx, request_uid, Lane.CALLBACK, clock())
+    def on_final(tx: Tx, request_uids: Sequence[str]) -> None:
+        if len(request_uids) == 1:
+            workqueue.wake(tx, request_uids[0], Lane.CALLBACK, clock())
+        else:
+            workqueue.wake_many(tx, request_uids, Lane.CALLBACK, clock())
 
     def files_of(digest: str) -> Any:
         with db.read() as tx:
@@ -188,10 +228,17 @@ def _parts(settings: Settings, db: Database, clock: Clock) -> Parts:
         mint=_mint(clock),
         roll=random.random,
         files_of=files_of,
-        record_event=record_event,
         on_final=on_final,
         lease_seconds=settings.run_lease_seconds,
+        options=settings.options,
     )
+
+
+def _crews(settings: Settings, parts: Parts, bell: Bell) -> list[Background]:
+    if not settings.temporal_address:
+        return []
+    crew = pkgutil.resolve_name("executors.temporal.crew:create")
+    return [cast("Background", crew(parts, bell, settings.workers))]
 
 
 def _step_settings(settings: Settings, clock: Clock) -> StepSettings:
@@ -204,6 +251,9 @@ def _step_settings(settings: Settings, clock: Clock) -> StepSettings:
         repository_roots=(settings.repositories,),
         commands=settings.programs,
         command_variables=settings.command_variables,
+        terraform=settings.terraform_program,
+        stacks=settings.folder / "stacks",
+        ansible=settings.ansible_program,
     )
 
 

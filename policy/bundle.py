@@ -34,6 +34,33 @@ def organisation(directories: Sequence[Path] = (SHIPPED,)) -> PolicyBundle:
     settings: dict[str, Json] = {}
     for directory in directories:
         settings |= _settings(directory / SETTINGS_FILE)
+    return _checked(modules, settings)
+
+
+def proposed(
+    present: PolicyBundle, files: Mapping[str, str] | None, settings: Mapping[str, Json]
+) -> PolicyBundle:
+    """Return the organisation's bundle as it would be, checked.
+
+    Args:
+        files: what the operator's folder would hold, `*.rego` and `settings.json`; None leaves it as it is.
+        settings: laid over all others.
+
+    Raises:
+        Invalid: `invalid_policy`, with every finding at once.
+    """
+    if files is None:
+        return _checked(list(present.modules), {**present.data, **settings})
+    modules = _modules(SHIPPED) + [
+        Module(f"{ORGANISATION}{Path(name).stem}", name, source)
+        for name, source in files.items()
+        if name != SETTINGS_FILE
+    ]
+    own = _parsed(files.get(SETTINGS_FILE, "{}"), Path(SETTINGS_FILE))
+    return _checked(modules, {**_settings(SHIPPED / SETTINGS_FILE), **own, **settings})
+
+
+def _checked(modules: Sequence[Module], settings: Mapping[str, Json]) -> PolicyBundle:
     findings = [*_duplicates(modules), *(f for module in modules for f in check_module(module, settings))]
     if len(modules) > MAX_MODULES:
         fix = "bring several rules into one module"
@@ -76,10 +103,12 @@ def _modules(directory: Path) -> list[Module]:
 
 
 def _settings(path: Path) -> Mapping[str, Json]:
-    if not path.exists():
-        return {}
+    return _parsed(_text(path), path) if path.exists() else {}
+
+
+def _parsed(text: str, path: Path) -> Mapping[str, Json]:
     try:
-        settings = json.loads(_text(path), parse_constant=_no_number)
+        settings = json.loads(text, parse_constant=_no_number)
     except ValueError as error:
         raise _unreadable(path, "it is no JSON", "correct the file") from error
     if not isinstance(settings, dict) or not all(name.isidentifier() for name in settings):

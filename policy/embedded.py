@@ -9,19 +9,22 @@ again and again rests for a while, so that it cannot wear out everybody else's.
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from catalog.digest import Json, JsonObject
-from catalog.errors import Finding
+from catalog.errors import Finding, Unavailable
 from policy import spelling
 from policy.answer import read_answer, strict_json, unavailable
+from policy.batches import Batch, batches
 from policy.breaker import Breaker
 from policy.bundle import bundle_of
 from policy.embedded_channel import WorkerChannel, WorkerLostError
-from policy.engine import EngineState, Module, PolicyBundle, RawSets
+from policy.engine import Answer, EngineState, Module, PolicyBundle, RawSets
 from policy.link import Linker, Program, Text, link
 from policy.lint import check_module
 
@@ -116,6 +119,30 @@ class EmbeddedEngine:
             raise unavailable("there was no answer in time") from error
         return read_answer(answer, program)
 
+    def evaluate_many(
+        self, bundle: PolicyBundle, documents: Sequence[JsonObject], timeout_seconds: float
+    ) -> list[Answer]:
+        """Return for each document what `evaluate` would.
+
+        Workers get a batch at a time, which saves the way there and back; only so many batches wait
+        that a single question is never far from its turn. A batch that a worker does not survive
+        is asked again one by one, so that only what ended it goes without an answer.
+
+        Raises:
+            Unavailable: `policy_unavailable`, when the engine is closed.
+        """
+        try:
+            program = self._linker.program(bundle)
+        except Unavailable as silence:
+            return [silence] * len(documents)
+        nothing = unavailable("the input is no text that can be evaluated")
+        found: list[Answer] = [nothing] * len(documents)
+        for batch, answers in self._batched(program, batches(list(map(_term, documents))), timeout_seconds):
+            told = list(self._told(program, batch, answers, timeout_seconds))
+            for place, each in zip(batch.places, told, strict=True):
+                found[place] = each
+        return found
+
     def close(self) -> None:
         """End the threads and their processes; questions under way get no answer."""
         with self._lock:
@@ -148,6 +175,59 @@ class EmbeddedEngine:
         self._breaker.succeeded(program.revision)
         return _expression(answer)
 
+    def _batched(
+        self, program: Program, wanted: Iterator[Batch], seconds: float
+    ) -> Iterator[tuple[Batch, "_Answers"]]:
+        """Yield each batch with its answers, or why there are none, in order."""
+        waiting: deque[tuple[Batch, Future[Sequence[JsonObject]]]] = deque()
+        for batch in wanted:
+            waiting.append((batch, self._submit(partial(self._evaluate_batch, program, batch, seconds))))
+            if len(waiting) > 2 * self._limits.workers:
+                yield self._collected(*waiting.popleft(), seconds)
+        while waiting:
+            yield self._collected(*waiting.popleft(), seconds)
+
+    def _collected(
+        self, batch: Batch, future: Future[Sequence[JsonObject]], seconds: float
+    ) -> tuple[Batch, "_Answers"]:
+        limits = self._limits
+        patience = limits.start_seconds + limits.load_seconds + 3 * seconds * len(batch.texts)
+        try:
+            return batch, future.result(timeout=patience)
+        except Unavailable as silence:
+            return batch, silence
+        except (TimeoutError, CancelledError):
+            future.cancel()
+            return batch, unavailable("there was no answer in time")
+
+    def _told(self, program: Program, batch: Batch, answers: "_Answers", seconds: float) -> Iterator[Answer]:
+        if not isinstance(answers, Unavailable):
+            yield from (_told(answer, program) for answer in answers)
+        elif len(batch.texts) == 1:
+            yield answers
+        else:
+            for single, again in self._batched(program, batch.singles(), seconds):
+                yield from self._told(program, single, again, seconds)
+
+    def _evaluate_batch(self, program: Program, batch: Batch, seconds: float) -> Sequence[JsonObject]:
+        worker, count = self._worker(), len(batch.texts)
+        question: JsonObject = {
+            "ask": "evaluate_many",
+            "revision": program.revision,
+            "inputs": list(batch.texts),
+        }
+        if not self._breaker.admits(program.revision):
+            raise unavailable("this policy has ended its evaluation too often and rests")
+        answer = self._asked(worker, program, question, seconds, count)
+        if answer.get("is_missing"):
+            self._load(worker, program)
+            answer = self._asked(worker, program, question, seconds, count)
+        answers = answer.get("answers")
+        if not isinstance(answers, list) or len(answers) != count:
+            raise unavailable("the worker does not answer all of it")
+        self._breaker.succeeded(program.revision)
+        return [each if isinstance(each, Mapping) else {} for each in answers]
+
     def _check_deadline(self, deadline: float) -> None:
         if self._monotonic() >= deadline:
             raise unavailable("there was no answer in time")
@@ -159,10 +239,10 @@ class EmbeddedEngine:
             raise unavailable(f"the policies do not compile: {loaded.get('error')}")
 
     def _asked(
-        self, worker: WorkerChannel, program: Program, question: JsonObject, seconds: float
+        self, worker: WorkerChannel, program: Program, question: JsonObject, seconds: float, count: int = 1
     ) -> JsonObject:
         try:
-            return worker.ask(question, seconds)
+            return worker.ask(question, seconds, count)
         except WorkerLostError as error:
             self._breaker.failed(program.revision)
             raise unavailable(str(error)) from error
@@ -210,9 +290,26 @@ class EmbeddedEngine:
         return tuple(_finding(part, program.texts) for part in parts)
 
 
+_Answers = Sequence[JsonObject] | Unavailable
+
+
 def _program(program: Program) -> dict[str, Json]:
     texts: list[Json] = [[text.name, spelling.source(text.source)] for text in program.texts]
     return {"texts": texts, "entry": f"{program.package.replace('.', '/')}/{program.rule}"}
+
+
+def _term(document: JsonObject) -> str | None:
+    try:
+        return spelling.term(document)
+    except ValueError:
+        return None
+
+
+def _told(answer: JsonObject, program: Program) -> Answer:
+    try:
+        return read_answer(_expression(answer), program)
+    except Unavailable as silence:
+        return silence
 
 
 def _expression(answer: JsonObject) -> Json:

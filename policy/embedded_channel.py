@@ -62,15 +62,19 @@ class WorkerChannel:
         """Return the process id."""
         return int(self._process.pid)
 
-    def ask(self, question: JsonObject, seconds: float) -> JsonObject:
+    def ask(self, question: JsonObject, seconds: float, count: int = 1) -> JsonObject:
         """Return the worker's answer.
+
+        Args:
+            seconds: how long each of the questions may take.
+            count: how many are in it.
 
         Raises:
             WorkerLostError: when there is none in time; the process is gone then.
         """
-        self.questions += 1
+        self.questions += count
         payload = json.dumps({**question, "seconds": seconds}).encode("ascii")
-        deadline = self._monotonic() + seconds
+        deadline = self._monotonic() + seconds * count
         try:
             self._channel.settimeout(self._left(deadline))
             self._channel.sendall(HEADER.pack(len(payload)) + payload)

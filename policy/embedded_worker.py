@@ -66,6 +66,19 @@ class Evaluator:
         interpreter.set_input_term(question["input"])
         return {"ok": True, "text": evaluated(interpreter, bundle, entry)}
 
+    def evaluate_many(self, question: dict[str, Any]) -> dict[str, Any]:
+        """Evaluate inputs one after the other; each has the whole time, and an error of one is its own."""
+        if question["revision"] not in self._compiled:
+            return {"ok": False, "is_missing": True}
+        return {"ok": True, "answers": [self._one_of_many(question, text) for text in question["inputs"]]}
+
+    def _one_of_many(self, question: dict[str, Any], text: str) -> dict[str, Any]:
+        limit_time(question["seconds"])
+        try:
+            return self.evaluate({**question, "input": text})
+        except PolicyError as error:
+            return {"ok": False, "error": str(error)}
+
 
 def compiled(texts: list[list[str]], entry: str) -> tuple[regopy.Interpreter, regopy.Bundle]:
     """Return a program compiled for its entry point.
@@ -175,6 +188,8 @@ def answer(evaluator: Evaluator, question: dict[str, Any]) -> dict[str, Any]:
         match question["ask"]:
             case "evaluate":
                 return evaluator.evaluate(question)
+            case "evaluate_many":
+                return evaluator.evaluate_many(question)
             case "load":
                 return evaluator.load(question)
             case "check":
@@ -210,13 +225,17 @@ def serve(channel: socket.socket) -> None:
     _write(stream, {"ok": True, "version": str(regopy.__version__)})
     while len(header := stream.read(HEADER.size)) == HEADER.size:
         question = json.loads(stream.read(HEADER.unpack(header)[0]))
-        # Should the parent die meanwhile, the kernel still ends an evaluation that does not.
-        signal.setitimer(signal.ITIMER_REAL, question["seconds"] + GRACE_SECONDS)
+        limit_time(question["seconds"])
         memory.is_evaluating.set()
         reply = answer(evaluator, question)
         memory.is_evaluating.clear()
         signal.setitimer(signal.ITIMER_REAL, 0)
         _write(stream, reply)
+
+
+def limit_time(seconds: float) -> None:
+    """Have the kernel end this process unless told otherwise in time, even when the parent is gone."""
+    signal.setitimer(signal.ITIMER_REAL, seconds + GRACE_SECONDS)
 
 
 def _write(stream: Any, reply: dict[str, Any]) -> None:

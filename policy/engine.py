@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from catalog.digest import Json, JsonObject
-from catalog.errors import Finding
+from catalog.errors import Finding, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,10 @@ class RawSets:
 
     deny: Sequence[Json]
     warn: Sequence[Json]
+
+
+Answer = Mapping[str, RawSets] | Unavailable
+"""What one question of many got: the sets by policy, or why there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +96,41 @@ class PolicyEngine(Protocol):
         """
         ...
 
+    def evaluate_many(
+        self, bundle: PolicyBundle, documents: Sequence[JsonObject], timeout_seconds: float
+    ) -> list[Answer]:
+        """Return for each document what `evaluate` would; one without an answer spoils no other.
+
+        Meant for many at once: who asks a single question meanwhile is not kept waiting for all.
+
+        Args:
+            timeout_seconds: how long each may take.
+
+        Raises:
+            Unavailable: `policy_unavailable`, when nothing at all can be asked.
+        """
+        ...
+
     def close(self) -> None:
         """End what it started."""
         ...
+
+
+def each_by_itself(
+    engine: PolicyEngine, bundle: PolicyBundle, documents: Sequence[JsonObject], timeout_seconds: float
+) -> list[Answer]:
+    """Return what an engine answers to documents that are put to it one after the other."""
+    return [answer_of(engine, bundle, document, timeout_seconds) for document in documents]
+
+
+def answer_of(
+    engine: PolicyEngine, bundle: PolicyBundle, document: JsonObject, timeout_seconds: float
+) -> Answer:
+    """Return what `evaluate` returns, or the error that it raises."""
+    try:
+        return engine.evaluate(bundle, document, timeout_seconds)
+    except Unavailable as silence:
+        return silence
 
 
 class StaticEngine:
@@ -125,6 +161,12 @@ class StaticEngine:
         names = list(dict.fromkeys(module.policy for module in bundle.modules)) or ["static"]
         empty = RawSets(deny=(), warn=())
         return {name: self._sets if index == 0 else empty for index, name in enumerate(names)}
+
+    def evaluate_many(
+        self, bundle: PolicyBundle, documents: Sequence[JsonObject], timeout_seconds: float
+    ) -> list[Answer]:
+        """Return the same for each."""
+        return each_by_itself(self, bundle, documents, timeout_seconds)
 
     def close(self) -> None:
         """Do nothing."""

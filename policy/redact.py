@@ -17,7 +17,7 @@ from catalog.digest import Json, JsonObject
 REDACTED: JsonObject = {"$redacted": True}
 MASK = "[redacted]"
 _MARK = "x-sensitive"
-_FROM_INPUTS = ("inputs", "plan", "facts")
+_FROM_INPUTS = ("inputs", "action", "plan", "facts")
 _NAMED_SCHEMAS = ("properties", "patternProperties", "dependentSchemas")
 _NO_SCHEMAS = ("$defs", "definitions", "enum", "const", "default", "examples")
 _WHOLE = ""  # stands for a mark that no property's name encloses
@@ -31,6 +31,12 @@ class Redaction:
 
     names: frozenset[str]
     pattern: re.Pattern[str] | None
+
+    def beside(self, other: "Redaction") -> "Redaction":
+        """Return what hides all that either hides."""
+        patterns = [each.pattern.pattern for each in (self, other) if each.pattern is not None]
+        both = re.compile("|".join(patterns)) if patterns else None
+        return Redaction(self.names | other.names, both)
 
     def text(self, text: str) -> str:
         """Return a text without the values; apply it before the text is cut or cleaned."""

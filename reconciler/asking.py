@@ -9,6 +9,12 @@ from reconciler.plan import Plan
 from reconciler.situation import Loaded
 
 
+def contract_policy(loaded: Loaded) -> str | None:
+    """Return the source of the policy of the contract that is wanted, when it has one."""
+    contract = loaded.situation.contract
+    return None if contract.policy is None else loaded.target.files[contract.policy]
+
+
 def plan_query(loaded: Loaded, found: Plan) -> Query:
     """Return the question whether a plan may be carried out, defaults filled in.
 
@@ -22,7 +28,9 @@ def plan_query(loaded: Loaded, found: Plan) -> Query:
         operation=str(found.operation or found.move),
         enforcement_point=EnforcementPoint.PLAN,
         actor=SYSTEM,
-        contract_policy=None if contract.policy is None else loaded.target.files[contract.policy],
+        contract_policy=contract_policy(loaded),
         destination=situation.placed.destination,
         plan=found.document(situation),
+        lifecycle=loaded.target.lifecycle,
+        is_new_here=contract.version not in situation.request.versions,
     )

@@ -4,14 +4,16 @@ The answer comes from the conditions alone, with the table below; a reason witho
 would leave somebody without an answer, so the tests walk every reason that is stated.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from catalog.conditions import Condition, Status, Type, first_unmet
 from catalog.request import Phase, Request
 from reconciler.drift import Difference
-from reconciler.operation import Operation
+from reconciler.operation import Operation, OperationState
+from reconciler.relation import Obstacle
 
 
 class Mover(StrEnum):
@@ -23,6 +25,7 @@ class Mover(StrEnum):
     REQUESTER = "requester"
     OWNER = "contract-owner"
     OPERATOR = "platform-operator"
+    APPROVER = "approver"  # somebody of whom an approval is asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,22 @@ class WaitingOn:
     kind: Mover
     ref: str = ""
     owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Something that is asked of people.
+
+    Attributes:
+        ref: the approval's id.
+        whom: of whom, for a sentence.
+        message: what it takes.
+    """
+
+    ref: str
+    whom: str
+    message: str
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +90,35 @@ _NEXT: dict[str, tuple[Mover, str]] = {
     "TakenDown": (Mover.PLATFORM, "wait: avow wait {name} --for deleted"),
     "LookPending": (Mover.PLATFORM, "wait: avow wait {name}"),
     "WritePending": (Mover.PLATFORM, "wait: avow wait {name}"),
+    # other contracts and requests
+    "RequirementMissing": (Mover.OWNER, "have {ref} published; the request goes on by itself then"),
+    "UsedNotReady": (Mover.PLATFORM, "see what holds {ref}: avow why {ref}"),
+    "Composing": (Mover.PLATFORM, "wait: avow wait {name}"),
+    "ChildNotReady": (Mover.PLATFORM, "see what holds {ref}: avow why {ref}"),
+    "ChildHeldUp": (Mover.PLATFORM, "see what holds {ref}: avow why {ref}"),
+    "ChildMisfit": (
+        Mover.OWNER,
+        "change the request, or have the owner of {contract} mend what it gives {ref}",
+    ),
+    "ChildNameTaken": (Mover.REQUESTER, "give the other {ref} back: avow delete {ref}"),
+    "ChildrenLeaving": (Mover.PLATFORM, "see what holds {ref}: avow why {ref}"),
+    "DeletionQueued": (Mover.REQUESTER, "delete what uses it, or keep it: avow keep {name}"),
     # an executor is at work
     "Operating": (Mover.EXECUTOR, "follow it: avow watch {name}"),
     "Retrying": (Mover.EXECUTOR, "follow it: avow watch {name}"),
     "Waiting": (Mover.EXECUTOR, "follow it: avow watch {name}"),
     "Compensating": (Mover.EXECUTOR, "follow it: avow watch {name}"),
     "ExecutorSilent": (Mover.OPERATOR, "check the executor: avow doctor"),
+    "WaitingForApproval": (Mover.APPROVER, "see of whom: avow approvals --request {name}"),
     # something failed
+    "ApprovalRejected": (
+        Mover.REQUESTER,
+        "change the request as the reason says: avow apply -f; or ask once more: avow reconcile {name}",
+    ),
+    "ApprovalExpired": (
+        Mover.REQUESTER,
+        "tell those who are asked, then ask once more: avow reconcile {name}",
+    ),
     "OperationFailed": (
         Mover.PLATFORM,
         "see the failing step: avow get runs --request {name}; try now: avow reconcile {name}",
@@ -90,8 +131,34 @@ _NEXT: dict[str, tuple[Mover, str]] = {
         Mover.OPERATOR,
         "see what could not be undone: avow get runs --request {name}; then: avow reconcile {name}",
     ),
+    "UpgradeFailed": (
+        Mover.REQUESTER,
+        "see avow get runs --request {name}; try again: avow reconcile {name}; go back: avow rollback {name}",
+    ),
+    # an action failed; what was delivered stands
+    "ActionFailed": (
+        Mover.REQUESTER,
+        "see why: avow get runs --request {name}; then: avow action {name} {ref}, or avow reconcile {name}",
+    ),
+    "ActionStuck": (
+        Mover.OPERATOR,
+        "see what could not be undone: avow get runs --request {name}; then: avow reconcile {name}",
+    ),
     "ObserveFailed": (Mover.PLATFORM, "check the destination; try now: avow reconcile {name}"),
     "WritebackFailed": (Mover.OPERATOR, "check the git remote: avow doctor"),
+    # the version that is wished cannot be delivered
+    "VersionGone": (
+        Mover.REQUESTER,
+        "wish a version that is published: avow upgrade {name} --to VERSION; or keep it: avow pin {name}",
+    ),
+    "ConversionFailed": (
+        Mover.OWNER,
+        "the owner of {contract} must mend its conversion; or write the inputs anew: avow apply -f",
+    ),
+    "InputsDoNotFit": (
+        Mover.REQUESTER,
+        "change the inputs as the message says: avow apply -f; or stay: avow pin {name}",
+    ),
     # policy and placement
     "PolicyDenied": (Mover.REQUESTER, "change the request as the message says: avow apply -f"),
     "PolicyUnavailable": (Mover.OPERATOR, "check the policy engine: avow doctor"),
@@ -119,14 +186,28 @@ def explain(
     operation: Operation | None,
     due_at: datetime | None,
     differences: tuple[Difference, ...] = (),
+    *,
+    asked: Sequence[Asked] = (),
+    obstacle: Obstacle | None = None,
+    behind: Explanation | None = None,
 ) -> Explanation:
     """Return why a request is where it is.
 
     Args:
         operation: the newest one.
         due_at: when the request is looked at next.
+        asked: what is asked of people for it now, the longest waiting first.
+        obstacle: what keeps a delivery from beginning, when something does.
+        behind: why the request that is the obstacle is where it is.
     """
     standing = _standing(request)
+    if obstacle is not None and obstacle.reason == standing.reason:
+        found = _obstructed(request, standing, obstacle, behind)
+        return found if found.retry_at is not None else replace(found, retry_at=due_at)
+    if asked and standing.type is Type.APPLIED and standing.status is Status.UNKNOWN:
+        return _waiting_for_people(request, asked)
+    if operation is not None and operation.is_failed_action and standing.reason == "Delivered":
+        return _failed_action(request, operation)
     mover, action = _NEXT[standing.reason]
     ref = _ref(request, mover, operation)
     owner = {Mover.OWNER: contract_owner, Mover.REQUESTER: request.owner}.get(mover, "")
@@ -137,9 +218,55 @@ def explain(
         message=standing.message,
         since=standing.since,
         waiting_on=WaitingOn(mover, ref, owner),
-        next_action=action.format(name=request.name, contract=request.contract),
+        next_action=action.format(name=request.name, contract=request.contract, ref=request.name),
         retry_at=None if held else _retry_at(operation, due_at),
         differences=differences if standing.type is Type.IN_SYNC or standing.reason == "Paused" else (),
+    )
+
+
+def _obstructed(
+    request: Request, standing: Condition, obstacle: Obstacle, behind: Explanation | None
+) -> Explanation:
+    mover, action = _NEXT[standing.reason]
+    owner = obstacle.owner
+    if standing.reason == "RequirementMissing" and not owner:
+        mover = Mover.OPERATOR  # nobody owns that name yet
+    if behind is not None and behind.waiting_on.kind is not Mover.NOBODY:
+        mover, owner = behind.waiting_on.kind, behind.waiting_on.owner
+    return Explanation(
+        phase=request.phase,
+        reason=standing.reason,
+        message=standing.message,
+        since=standing.since,
+        waiting_on=WaitingOn(mover, obstacle.ref, owner),
+        next_action=action.format(name=request.name, contract=request.contract, ref=obstacle.ref),
+        retry_at=None if behind is None else behind.retry_at,
+    )
+
+
+def _failed_action(request: Request, operation: Operation) -> Explanation:
+    reason = "ActionStuck" if operation.state is OperationState.STUCK else "ActionFailed"
+    mover, action = _NEXT[reason]
+    return Explanation(
+        phase=request.phase,
+        reason=reason,
+        message=f"what was delivered is ready, and {operation.title} failed: {operation.message}"[:1000],
+        since=operation.finished_at or operation.created_at,
+        waiting_on=WaitingOn(mover, operation.run_id, request.owner if mover is Mover.REQUESTER else ""),
+        next_action=action.format(name=request.name, ref=operation.name),
+    )
+
+
+def _waiting_for_people(request: Request, asked: Sequence[Asked]) -> Explanation:
+    first = asked[0]
+    more = f"; and {len(asked) - 1} more" if len(asked) > 1 else ""
+    return Explanation(
+        phase=request.phase,
+        reason="WaitingForApproval",
+        message=f"it waits for {first.message}{more}",
+        since=first.since,
+        waiting_on=WaitingOn(Mover.APPROVER, first.ref, first.whom),
+        next_action=f"ask {first.whom}, who can: avow approve {first.ref}, or avow reject {first.ref}",
     )
 
 
@@ -152,6 +279,9 @@ def _standing(request: Request) -> Condition:
     if unmet is not None:
         return unmet
     ready = request.conditions.get(Type.READY)
+    if ready is not None and ready.is_true and request.deletion_queued_at is not None:
+        message = "it is ready, and deleted as soon as nothing uses it any more"
+        return _said(request, "DeletionQueued", message, request.deletion_queued_at)
     if ready is not None:
         return ready
     return _said(request, "Accepted", "accepted; work begins shortly", request.created_at)

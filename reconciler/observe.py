@@ -13,7 +13,6 @@ from catalog.digest import Json
 from catalog.errors import PlatformError
 from catalog.fleet import Observation, Presence
 from catalog.ids import RequestUid
-from catalog.schema import with_defaults
 from catalog.storable import unstorable
 from executors.port import Executor, RunReport, RunState
 from reconciler.drift import EXISTS
@@ -30,8 +29,9 @@ def look(
     """Return what is there now, as the contract that delivered it knows how to look."""
     request, ref = situation.request, situation.current_ref
     applied = request.applied
-    inputs = with_defaults(current.contract.inputs, request.inputs) if applied is None else applied.inputs
-    context = order_context(request, ref, inputs, situation.placed.destination)
+    inputs = situation.inputs if applied is None else applied.inputs
+    children = situation.children_for(OperationName.OBSERVE)
+    context = order_context(request, ref, inputs, situation.placed.destination, children)
     try:
         definition = current.bundle.definition(OperationName.OBSERVE)
         order = read_order(key, request, ref, definition, context)

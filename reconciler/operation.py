@@ -38,6 +38,7 @@ class Operation:
     """One intent with its outcome.
 
     Attributes:
+        name: an operation's, or that of one of the contract's actions.
         desired_digest: what it was meant to deliver; see `catalog.request.desired_digest`.
         reason: CamelCase; why it was begun, and once it failed, why it failed.
         message: the same for people.
@@ -48,7 +49,7 @@ class Operation:
     id: str
     project: str
     request_uid: str
-    name: OperationName
+    name: OperationName | str
     generation: int
     attempt: int
     idempotency_key: str
@@ -72,15 +73,54 @@ class Operation:
     superseded: bool = False
 
     @property
+    def is_action(self) -> bool:
+        """Say whether it is an action of the contract's own, which delivers nothing."""
+        return not isinstance(self.name, OperationName)
+
+    @property
+    def is_failed_action(self) -> bool:
+        """Say whether it is an action that came to nothing, and nobody has taken note of that yet."""
+        is_failed = self.state in (OperationState.FAILED, OperationState.STUCK)
+        return self.is_action and is_failed and not self.superseded
+
+    @property
+    def title(self) -> str:
+        """Return what people call it in a sentence."""
+        return f"the action {self.name}" if self.is_action else str(self.name)
+
+    @property
+    def action(self) -> JsonObject | None:
+        """Return the action that was asked for, with its inputs; None for what is no action."""
+        action = self.plan.get("action")
+        return action if isinstance(action, Mapping) else None
+
+    @property
+    def asker(self) -> tuple[str, str]:
+        """Return who asked for an action, and in which span; empty for what is no action."""
+        asked = self.plan.get("asked")
+        return (str(asked["by"]), str(asked["trace"])) if isinstance(asked, Mapping) else ("", "")
+
+    @property
     def inputs(self) -> JsonObject:
         """Return the inputs that it was begun with, defaults filled in."""
         inputs = self.plan.get("inputs", {})
         return inputs if isinstance(inputs, Mapping) else {}
 
+    @property
+    def children(self) -> Mapping[str, JsonObject]:
+        """Return what children had handed back when it was begun."""
+        children = self.plan.get("children", {})
+        found = children.items() if isinstance(children, Mapping) else ()
+        return {name: outputs for name, outputs in found if isinstance(outputs, Mapping)}
 
-def idempotency_key(
-    project: str, request_uid: str, generation: int, name: OperationName, attempt: int
-) -> str:
+    @property
+    def policy_revision(self) -> str | None:
+        """Return the revision of the policies that let it pass; older ones do not say."""
+        revision = self.plan.get("policy")
+        return revision if isinstance(revision, str) else None
+
+
+def idempotency_key(project: str, request_uid: str, generation: int, name: str, attempt: int) -> str:
     """Return the key that stands for one attempt at one operation, over every crash and restart."""
     text = "|".join((project, request_uid, str(generation), str(name), str(attempt)))
     return "key_" + hashlib.sha256(text.encode("utf-8")).hexdigest()[:40]

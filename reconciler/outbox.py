@@ -54,6 +54,9 @@ class Pending:
     error: str
 
 
+NOTHING_PENDING = Pending(0, None, "")
+
+
 def put(tx: Tx, change: Change, now: datetime, mint: Mint) -> None:
     """Queue a change; the caller's transaction decides whether it happens."""
     kind = Kind.DELETE if change.content is None else Kind.WRITE
@@ -119,10 +122,19 @@ def mark_refused(tx: Tx, row: Row, error: str, retry_at: datetime) -> None:
 
 def pending(tx: Tx, request_uid: str) -> Pending:
     """Return what of a request is not in git yet, and why."""
-    mine = _waits & (git_outbox.c.request_uid == request_uid)
-    columns = (git_outbox.c.created_at, git_outbox.c.error, git_branches.c.error.label("remote_error"))
-    join = git_outbox.outerjoin(git_branches, git_branches.c.branch == git_outbox.c.branch)
-    rows = tx.execute(sa.select(*columns).select_from(join).where(mine).order_by(git_outbox.c.sequence)).all()
+    return _pending(tx.execute(_PENDING.where(git_outbox.c.request_uid == request_uid)).all())
+
+
+def pending_of(tx: Tx, request_uids: Collection[str]) -> dict[str, Pending]:
+    """Return the same of each of some requests that wait for anything."""
+    rows = tx.execute(_PENDING.where(git_outbox.c.request_uid.in_(request_uids))).all()
+    by_request: dict[str, list[sa.Row[Any]]] = {}
+    for row in rows:
+        by_request.setdefault(row.request_uid, []).append(row)
+    return {uid: _pending(found) for uid, found in by_request.items()}
+
+
+def _pending(rows: Sequence[sa.Row[Any]]) -> Pending:
     errors = [row.error or row.remote_error for row in rows]
     return Pending(
         count=len(rows),
@@ -154,6 +166,13 @@ def prune(tx: Tx, branch: str, before: datetime, limit: int = 1000) -> int:
 
 
 _waits = git_outbox.c.written_at.is_(None)
+_PENDING = (
+    sa.select(git_outbox.c.request_uid, git_outbox.c.created_at, git_outbox.c.error)
+    .add_columns(git_branches.c.error.label("remote_error"))
+    .select_from(git_outbox.outerjoin(git_branches, git_branches.c.branch == git_outbox.c.branch))
+    .where(_waits)
+    .order_by(git_outbox.c.sequence)
+)
 
 
 def _waiting(branch: str) -> sa.ColumnElement[bool]:

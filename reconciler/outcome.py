@@ -12,16 +12,23 @@ from datetime import datetime
 from catalog.contract import Contract, OperationName
 from catalog.digest import Json, JsonObject
 from catalog.errors import Finding
-from catalog.schema import violations
+from catalog.request import Request
+from catalog.schema import SECRET_PREFIX, violations
 from catalog.storable import storable_text, unstorable
 from executors.port import RunReport, RunState
+from executors.workflow.ballot import Outcome as Answer
+from executors.workflow.inbox import Approval
 from reconciler.drift import EXISTS, compared
 from reconciler.operation import Operation, OperationState, retry_delay
 from reconciler.render import without_sensitive
+from reconciler.upgrade import UPGRADE_FAILED, told_as_upgrade
 
 MESSAGE_LENGTH = 1000
 RUN_ID_LENGTH = 200
-SECRET_PREFIX = "secret://"  # noqa: S105  # the prefix of references, not a secret
+_SAID_NO = {
+    Answer.REJECTED: "ApprovalRejected",
+    Answer.EXPIRED: "ApprovalExpired",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +64,9 @@ def readable(report: RunReport) -> RunReport:
 
 def outcome_of(operation: Operation, report: RunReport, contract: Contract) -> Outcome:
     """Return what a final report amounts to."""
-    if report.state is RunState.STUCK:
-        return Outcome(OperationState.STUCK, "Stuck", report.message or "the executor needs a person")
-    if report.state is not RunState.SUCCEEDED:
-        message = report.message or f"{operation.name} {report.state}"
-        return Outcome(OperationState.FAILED, "OperationFailed", message)
+    failure = unsuccessful(operation, report)
+    if failure is not None:
+        return failure
     if operation.name is OperationName.DELETE:
         return Outcome(OperationState.SUCCEEDED, "Delivered", "taken down")
     findings = _broken_promises(report, contract)
@@ -71,6 +76,36 @@ def outcome_of(operation: Operation, report: RunReport, contract: Contract) -> O
             OperationState.FAILED, "InvalidOutput", f"the executor's answer breaks the contract: {listed}"
         )
     return Outcome(OperationState.SUCCEEDED, "Delivered", "delivered", report.outputs, report.facts)
+
+
+def unsuccessful(operation: Operation, report: RunReport) -> Outcome | None:
+    """Return what a final report amounts to that does not speak of success; None for one that does."""
+    if report.state is RunState.STUCK:
+        return Outcome(OperationState.STUCK, "Stuck", report.message or "the executor needs a person")
+    if report.state is RunState.SUCCEEDED:
+        return None
+    message = report.message or f"{operation.name} {report.state}"
+    return Outcome(OperationState.FAILED, "OperationFailed", message)
+
+
+def undecided(outcome: Outcome, ended: Approval | None) -> Outcome:
+    """Return a failure as what it was when people, or their silence, brought it about.
+
+    Args:
+        ended: the run's approval that ended last.
+    """
+    reason = None if ended is None else _SAID_NO.get(ended.standing.outcome)
+    if ended is None or reason is None or outcome.state is not OperationState.FAILED:
+        return outcome
+    return replace(outcome, reason=reason, message=f"{ended.step}: {ended.standing.message}")
+
+
+def as_upgrade(outcome: Outcome, request: Request, operation: Operation) -> Outcome:
+    """Return a failure as that of an upgrade when it was one: it is said as such, and not tried again."""
+    if outcome.is_success:
+        return outcome
+    reason, message = told_as_upgrade(request, operation, outcome.reason, outcome.message)
+    return replace(outcome, reason=reason, message=message)
 
 
 def finished(
@@ -99,6 +134,8 @@ def next_attempt(
     """
     if outcome.state is not OperationState.FAILED or not contract.retry_failed:
         return None
+    if outcome.reason in (UPGRADE_FAILED, *_SAID_NO.values()):
+        return None  # the same again would fail again; and asking again would only wear people down
     return now + retry_delay(failures, roll)
 
 

@@ -12,14 +12,20 @@ from enum import StrEnum
 
 from catalog.conditions import Type
 from catalog.contract import Contract, DriftMode, OperationName
+from catalog.conversion import held_inputs, written_for
 from catalog.digest import Json, JsonObject, digest
 from catalog.fleet import Observation, Presence
 from catalog.request import Request, desired_digest
 from catalog.schema import escape, with_defaults
 from executors.port import ContractRef
+from reconciler import composition
+from reconciler.composition import Composition
 from reconciler.drift import Difference, differences
 from reconciler.operation import Operation, OperationState
 from reconciler.placement import Placed
+from reconciler.relation import NONE as NO_RELATIONS
+from reconciler.relation import Obstacle, Relations
+from reconciler.upgrade import WRITTEN, Trouble
 
 REPAIRS_THAT_HOLD = 5
 """So many repairs within the window mean that somebody, or we, undo them again."""
@@ -38,6 +44,8 @@ class Move(StrEnum):
     OPERATE = "operate"  # hand `operation` to its executor
     RELEASE = "release"  # the thing was seen gone: take it off the books and out of git
     FORGET = "forget"  # the books are closed: leave a tombstone
+    COMPOSE = "compose"  # make, change or give back children
+    GIVE_BACK = "give-back"  # nothing uses it any more: begin the deletion that waited for that
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,9 @@ class Situation:
         was_touched: whether any operation was ever begun.
         repairs: how many repairs succeeded lately.
         pending_writes: changes that git does not have yet.
+        relations: what it has to do with other contracts and requests.
+        given: the inputs in force for `contract`, before its defaults; None for those of the request.
+        trouble: why the request is kept on `contract` although it wishes another revision.
     """
 
     request: Request
@@ -66,11 +77,24 @@ class Situation:
     repairs: int = 0
     pending_writes: int = 0
     contract_paused: bool = False
+    relations: Relations = NO_RELATIONS
+    given: JsonObject | None = None
+    trouble: Trouble | None = None
 
     @property
     def inputs(self) -> dict[str, Json]:
         """Return the inputs with the contract's defaults filled in."""
-        return with_defaults(self.contract.inputs, self.request.inputs)
+        held = held_inputs(self.request) if self.given is None else self.given
+        return with_defaults(self.contract.inputs, held)
+
+    @property
+    def rewritten(self) -> JsonObject:
+        """Return what an operation's plan says of inputs that it brings to another version."""
+        version = self.contract_ref.version
+        if self.trouble is not None or version == written_for(self.request):
+            return {}
+        is_converted = self.given not in (None, self.request.inputs)
+        return {WRITTEN: {"version": version, "inputs": self.given if is_converted else None}}
 
     def inputs_for(self, operation: OperationName) -> JsonObject:
         """Return the inputs that an operation works with: the delivered ones when it mends or takes down."""
@@ -82,7 +106,40 @@ class Situation:
     def desired_digest(self) -> str:
         """Return the digest of what should be delivered."""
         destination = None if self.placed.destination is None else self.placed.destination.name
-        return desired_digest(self.contract_ref.digest, destination, self.inputs)
+        return desired_digest(self.contract_ref.digest, destination, self.inputs, self.children)
+
+    @property
+    def children(self) -> dict[str, JsonObject]:
+        """Return what the children that the contract has hand back at present."""
+        members = self.relations.members
+        return {each.name: each.held.outputs for each in members if each.child and each.held}
+
+    def children_for(self, operation: OperationName) -> Mapping[str, JsonObject]:
+        """Return what children hand back to an operation: as `inputs_for` does."""
+        applied = self.request.applied
+        keeps = operation in (OperationName.DELETE, OperationName.REPAIR, OperationName.OBSERVE)
+        return applied.children if keeps and applied is not None else self.children
+
+    @property
+    def composition(self) -> Composition:
+        """Return what to do about the children, and what they still hold up."""
+        members = self.relations.members
+        if self.request.is_deleting:
+            return composition.parting(members)
+        return composition.composition(self.request, self.inputs, members, is_delivered=self.is_delivered)
+
+    @property
+    def obstacle(self) -> Obstacle | None:
+        """Return what keeps a delivery, or the end of a teardown, from coming about."""
+        if self.request.is_deleting:
+            return self.composition.obstacle if self.is_released else None
+        return self.relations.lacking or self.relations.awaited or self.composition.obstacle
+
+    @property
+    def is_released(self) -> bool:
+        """Say whether it was seen gone after its deletion was requested, and that is on record."""
+        observed = self.request.conditions.get(Type.OBSERVED)
+        return self.request.is_deleting and observed is not None and observed.reason == GONE
 
     @property
     def is_delivered(self) -> bool:
@@ -139,7 +196,14 @@ def plan(situation: Situation, now: datetime) -> Plan:
     """Return the next move for a request that has no open operation."""
     if situation.request.is_deleting:
         return _teardown(situation, now)
-    return _held(situation) or _waiting(situation, now) or _delivery(situation) or _repair(situation)
+    return (
+        _unused(situation)
+        or _held(situation)
+        or _composing(situation)
+        or _waiting(situation, now)
+        or _delivery(situation)
+        or _repair(situation)
+    )
 
 
 def plan_digest(document: JsonObject) -> str:
@@ -151,6 +215,8 @@ def _teardown(situation: Situation, now: datetime) -> Plan:
     seen = situation.observation
     if not situation.was_touched:
         return _gone(situation, "nothing was ever delivered")
+    if situation.is_released and situation.relations.members:
+        return _gone(situation, "it was seen gone")  # its workflows may speak of children that are gone too
     if seen is None or seen.presence is Presence.UNKNOWN:
         return Plan(Move.WAIT, "ObserveFailed", "cannot see whether it is gone" + _colon(seen))
     if seen.presence is Presence.ABSENT:
@@ -171,12 +237,22 @@ def _waiting_for_teardown(last: Operation | None, now: datetime) -> Plan | None:
 
 
 def _gone(situation: Situation, message: str) -> Plan:
-    observed = situation.request.conditions.get(Type.OBSERVED)
-    if observed is None or observed.reason != GONE:
+    if not situation.is_released:
         return Plan(Move.RELEASE, GONE, message)
+    parting = situation.composition
+    if parting.errands:
+        return Plan(Move.COMPOSE, "ChildrenLeaving", _listed(parting))
+    if parting.obstacle is not None:
+        return Plan(Move.WAIT, parting.obstacle.reason, parting.obstacle.message)
     if situation.pending_writes:
         return Plan(Move.WAIT, "WritePending", "git still has to learn that it is gone")
     return Plan(Move.FORGET, GONE, message)
+
+
+def _unused(situation: Situation) -> Plan | None:
+    if situation.request.deletion_queued_at is None or situation.relations.is_used:
+        return None
+    return Plan(Move.GIVE_BACK, "DeletionRequested", "nothing uses it any more")
 
 
 def _held(situation: Situation) -> Plan | None:
@@ -187,6 +263,17 @@ def _held(situation: Situation) -> Plan | None:
     if not situation.placed.is_settled:
         return Plan(Move.WAIT, "NoDestination", situation.placed.message)
     return None
+
+
+def _composing(situation: Situation) -> Plan | None:
+    if situation.relations.lacking is not None or situation.relations.awaited is not None:
+        return None  # what is not there yet is not begun in parts
+    found = situation.composition
+    return Plan(Move.COMPOSE, "Composing", _listed(found)) if found.errands else None
+
+
+def _listed(found: Composition) -> str:
+    return ", ".join(str(errand) for errand in found.errands)
 
 
 def _waiting(situation: Situation, now: datetime) -> Plan | None:
@@ -200,10 +287,12 @@ def _waiting(situation: Situation, now: datetime) -> Plan | None:
 
 def _delivery(situation: Situation) -> Plan | None:
     applied = situation.request.applied
+    if applied is not None and situation.is_delivered:
+        return None
+    if situation.obstacle is not None:
+        return _obstructed(situation, situation.obstacle)
     if applied is None:
         return Plan(Move.OPERATE, "NotDelivered", "nothing is delivered yet", OperationName.PROVISION)
-    if situation.is_delivered:
-        return None
     changes = tuple(_changes(situation, applied.contract_version))
     if situation.observation is not None and situation.observation.presence is Presence.ABSENT:
         return Plan(
@@ -215,6 +304,15 @@ def _delivery(situation: Situation) -> Plan | None:
             changes,
         )
     return Plan(Move.OPERATE, "DesiredChanged", _summary(changes), OperationName.UPDATE, None, changes)
+
+
+def _obstructed(situation: Situation, obstacle: Obstacle) -> Plan:
+    """Return the waiting for an obstacle; what was delivered before is mended meanwhile."""
+    if situation.request.applied is not None:
+        mending = _repair(situation)
+        if mending.operation is OperationName.REPAIR:
+            return mending
+    return Plan(Move.WAIT, obstacle.reason, obstacle.message)
 
 
 def _repair(situation: Situation) -> Plan:

@@ -6,27 +6,28 @@ ends by giving the claim back, which fails when another process took the claim o
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from catalog import audit, events, fleet_store, requests
+from catalog import audit, events, fleet_store, requests, uses
 from catalog.actor import SYSTEM
 from catalog.clock import Clock
-from catalog.conditions import Conditions
+from catalog.conditions import Conditions, Type
 from catalog.contract import Contract, OperationName
 from catalog.db import Database, Tx
 from catalog.digest import JsonObject
 from catalog.fleet import Resource
 from catalog.ids import Mint
-from catalog.request import Applied, Request, phase_of
+from catalog.request import Applied, Phase, Request, phase_of
 from executors.port import RunReport
 from policy import store as decisions
 from policy.decision import Decision
-from reconciler import operations, outbox, render, status, workqueue
+from reconciler import acting, operations, outbox, render, status, upgrade, workqueue
 from reconciler.drift import facts_digest
 from reconciler.operation import Operation, OperationState
 from reconciler.outcome import Outcome, finished
 from reconciler.plan import Plan, Situation
+from reconciler.upkeep import Upkeep, depart
 from reconciler.workqueue import Claim, Lane
 
 DRIFT_REASONS = ("Drifted", "Missing")
@@ -34,11 +35,16 @@ DRIFT_REASONS = ("Drifted", "Missing")
 
 @dataclass(slots=True)
 class Turn:
-    """One open transaction of a pass, on the request as it is stored now."""
+    """One open transaction of a pass, on the request as it is stored now.
+
+    Attributes:
+        woken: other requests to wake when it ends.
+    """
 
     tx: Tx
     request: Request
     now: datetime
+    woken: dict[str, Lane] = field(default_factory=dict)
 
     def save(self, conditions: Conditions, **changes: object) -> None:
         """Store status, deriving the phase; a new phase is an event."""
@@ -46,9 +52,17 @@ class Turn:
         after = replace(after, conditions=conditions, phase=phase_of(after, conditions))
         if after.phase is not self.request.phase:
             self.event("PhaseChanged", status.headline(after), reason=str(after.phase))
+            self._wake_kin(after)
         if after != self.request:
             requests.save_status(self.tx, after)
         self.request = after
+
+    def _wake_kin(self, after: Request) -> None:
+        """Have those look who wait for this request to come to where it is now."""
+        if after.parent_uid is not None:
+            self.woken[after.parent_uid] = Lane.CALLBACK
+        if after.phase is Phase.READY:
+            self.woken |= dict.fromkeys(uses.user_uids(self.tx, after.uid), Lane.CALLBACK)
 
     def is_newer_than(self, situation: Situation) -> bool:
         """Say whether people changed the request after the situation was read.
@@ -84,8 +98,10 @@ class Recorder:
     clock: Clock
     mint: Mint
 
-    def progress(self, claim: Claim, operation: Operation, report: RunReport, due_at: datetime) -> None:
-        """Record that an operation is still under way."""
+    def progress(
+        self, claim: Claim, operation: Operation, report: RunReport, due_at: datetime, asked: str = ""
+    ) -> None:
+        """Record that an operation is still under way, and what is asked of people meanwhile."""
         with self._turn(claim, due_at) as turn:
             moved = replace(
                 operation,
@@ -96,7 +112,10 @@ class Recorder:
             )
             if moved != operation:
                 operations.save(turn.tx, moved)
-            turn.save(status.under_way(turn.request, operation, report, turn.now))
+            conditions = status.under_way(turn.request, operation, report, turn.now, asked)
+            if status.begins_to_ask(turn.request.conditions, conditions):
+                turn.event(status.WAITING_FOR_APPROVAL, conditions[Type.APPLIED].message)
+            turn.save(conditions)
 
     def outcome(
         self,
@@ -116,8 +135,27 @@ class Recorder:
             head = turn.audit(f"operation.{outcome.state}", detail)
             if outcome.is_success and operation.name is not OperationName.DELETE:
                 self._delivered(turn, contract, done, head)
-            else:
+            elif outcome.is_success:
                 turn.save(status.ended(turn.request, done, turn.now))
+            else:
+                changes = upgrade.after_failure(turn.request, done)
+                turn.save(status.ended(turn.request, done, turn.now), **changes)
+            operations.prune(turn.tx, turn.request.uid, contract.keep_runs)
+
+    def acted(self, claim: Claim, contract: Contract, operation: Operation, outcome: Outcome) -> None:
+        """Record how an action ended; the next pass follows at once, and looks."""
+        with self._turn(claim, self.clock()) as turn:
+            done = finished(operation, outcome, turn.now, None)
+            operations.save(turn.tx, done)
+            kind = "ActionSucceeded" if outcome.is_success else "ActionFailed"
+            turn.event(kind, f"{operation.name}: {outcome.message}", reason=str(operation.name)[:60])
+            detail = {"action": str(operation.name), "key": operation.idempotency_key}
+            head = turn.audit(f"action.{outcome.state}", detail)
+            after = acting.applied_after(turn.request, contract, done, turn.now)
+            applied = turn.request.applied if after is None else after
+            turn.save(acting.ended(turn.request, turn.now, is_written=after is None), applied=applied)
+            if after is not None:
+                outbox.put(turn.tx, render.state_change(turn.request, head), turn.now, self.mint)
             operations.prune(turn.tx, turn.request.uid, contract.keep_runs)
 
     def settle(
@@ -128,7 +166,8 @@ class Recorder:
             if turn.is_newer_than(situation):
                 return
             self._seen(turn, situation)
-            turn.save(status.standing(situation, found, write_error, turn.now), **_resolved(situation))
+            conditions = status.standing(situation, found, write_error, turn.now)
+            turn.save(conditions, **self._resolved(turn, situation))
 
     def refused(
         self, claim: Claim, situation: Situation, decision: Decision | None, message: str, due_at: datetime
@@ -143,7 +182,8 @@ class Recorder:
                 reason = "PolicyDenied"
                 decisions.record(turn.tx, decision)
                 turn.audit("plan.denied", {"decision": decision.id})
-            turn.save(status.refused(turn.request, reason, message, turn.now), **_resolved(situation))
+            conditions = status.refused(turn.request, reason, message, turn.now)
+            turn.save(conditions, **self._resolved(turn, situation))
 
     def begin(
         self, claim: Claim, situation: Situation, found: Plan, operation: Operation, decision: Decision
@@ -167,7 +207,8 @@ class Recorder:
                 turn.event("DriftFound", found.message, reason=found.reason)
             turn.event("OperationBegun", found.message, reason=str(operation.name))
             conditions = status.begun(situation, found, turn.now)
-            turn.save(conditions, attempt=operation.attempt, **_resolved(situation))
+            turn.save(conditions, attempt=operation.attempt, **self._resolved(turn, situation))
+            workqueue.wake_beside(tx, claim, turn.woken, turn.now)
             workqueue.hold(tx, claim, turn.now, workqueue.LEASE)
             return True
 
@@ -185,21 +226,61 @@ class Recorder:
         """Leave a tombstone; the request's name is free again."""
         with self.db.write() as tx:
             turn = Turn(tx, requests.locked(tx, claim.request_uid), self.clock())
+            if requests.children_of(tx, claim.request_uid):
+                workqueue.complete(tx, claim, turn.now)  # none of them outlives it
+                return
             turn.audit("request.deleted", {"generation": turn.request.generation})
             turn.save(status.standing(situation, found, "", turn.now), deleted_at=turn.now)
+            turn.woken |= dict.fromkeys(uses.release(tx, claim.request_uid), Lane.CALLBACK)
+            workqueue.wake_beside(tx, claim, turn.woken, turn.now)
             workqueue.remove(tx, claim)
+
+    def compose(self, claim: Claim, situation: Situation, found: Plan) -> None:
+        """Do what there is to do about the request's children; the next pass follows at once."""
+        with self._turn(claim, self.clock()) as turn:
+            if turn.is_newer_than(situation):
+                return
+            self._seen(turn, situation)
+            turn.save(status.standing(situation, found, "", turn.now), **self._resolved(turn, situation))
+            upkeep = Upkeep(turn.tx, turn.request, turn.now, self.mint)
+            turn.woken |= upkeep.run(situation.composition.errands)
+
+    def give_back(self, claim: Claim, situation: Situation) -> None:
+        """Begin the deletion that waited until nothing used the request; the next pass follows at once."""
+        with self.db.write() as tx:
+            now = self.clock()
+            current = requests.locked(tx, claim.request_uid)
+            if current.revision == situation.request.revision and not uses.users(tx, current):
+                message = f"nothing uses {current.name} any more, and its deletion begins"
+                depart(tx, current, now, self.mint, message)
+            workqueue.complete(tx, claim, now, Lane.TEARDOWN)
 
     @contextmanager
     def _turn(self, claim: Claim, due_at: datetime) -> Iterator[Turn]:
         with self.db.write() as tx:
             now = self.clock()
-            yield Turn(tx, requests.locked(tx, claim.request_uid), now)
+            turn = Turn(tx, requests.locked(tx, claim.request_uid), now)
+            yield turn
+            workqueue.wake_beside(tx, claim, turn.woken, now)
             # What follows at once belongs to the same errand; what is due later is a resync.
             workqueue.complete(tx, claim, due_at, claim.lane if due_at <= now else Lane.RESYNC)
 
     def _seen(self, turn: Turn, situation: Situation) -> None:
         if situation.observation is not None:
             fleet_store.record_observation(turn.tx, turn.request.project, situation.observation)
+
+    def _resolved(self, turn: Turn, situation: Situation) -> dict[str, str | None]:
+        ref, destination = situation.contract_ref, situation.placed.destination
+        before = turn.request.contract_version
+        if ref.version != before:  # people's changes bring their version along; this one came by itself
+            why = "" if situation.trouble is None else f": {situation.trouble.message}"
+            message = f"{ref.name} {ref.version} instead of {before}{why}"
+            turn.event("VersionResolved", message, reason=ref.version)
+        return {
+            "contract_version": ref.version,
+            "contract_digest": ref.digest,
+            "destination": None if destination is None else destination.name,
+        }
 
     def _delivered(self, turn: Turn, contract: Contract, done: Operation, head: audit.Head) -> None:
         applied = Applied(
@@ -211,20 +292,14 @@ class Recorder:
             facts=done.facts,
             facts_digest=facts_digest(done.facts, contract.drift.ignore, turn.now),
             at=turn.now,
+            children=done.children,
         )
         if done.destination is not None:
             fleet_store.record_resource(turn.tx, _resource(turn.request, done, turn.now))
-        turn.save(status.ended(turn.request, done, turn.now), applied=applied, outputs=done.outputs)
+        changes = upgrade.after_success(turn.request, done)
+        conditions = status.ended(turn.request, done, turn.now)
+        turn.save(conditions, applied=applied, outputs=done.outputs, **changes)
         outbox.put(turn.tx, render.state_change(turn.request, head), turn.now, self.mint)
-
-
-def _resolved(situation: Situation) -> dict[str, str | None]:
-    ref, destination = situation.contract_ref, situation.placed.destination
-    return {
-        "contract_version": ref.version,
-        "contract_digest": ref.digest,
-        "destination": None if destination is None else destination.name,
-    }
 
 
 def _resource(request: Request, done: Operation, now: datetime) -> Resource:

@@ -55,10 +55,13 @@ def path_of(request: Request) -> str:
 
 def desired_file(request: Request, contract: Contract) -> tuple[str, str]:
     """Return path and content of what is wanted."""
+    uses: list[Json] = [{"request": use.request, "reason": use.reason} for use in request.uses]
+    parent: JsonObject = {"parent": request.parent} if request.parent else {}
     document: JsonObject = {
         "apiVersion": API_VERSION,
         "kind": "Request",
         "metadata": {
+            **parent,
             "project": request.project,
             "name": request.name,
             "uid": request.uid,
@@ -71,6 +74,7 @@ def desired_file(request: Request, contract: Contract) -> tuple[str, str]:
             "contract": request.contract,
             "version": request.version,
             "inputs": without_sensitive(request.inputs, contract.inputs),
+            **({"uses": uses} if uses else {}),
         },
     }
     return path_of(request), yaml_text(document)

@@ -13,10 +13,12 @@ from catalog.contract import OperationName
 from catalog.fleet import Presence
 from catalog.request import Request
 from executors.port import RunReport, RunState
+from reconciler.composition import leaving_first
 from reconciler.operation import Operation, OperationState
 from reconciler.plan import GONE, Move, Plan, Situation
 
 _TRUE, _FALSE, _UNKNOWN = Status.TRUE, Status.FALSE, Status.UNKNOWN
+WAITING_FOR_APPROVAL = "WaitingForApproval"
 _NO_LONGER_THERE = (GONE, "WritePending")
 _PROVEN = frozenset({Type.APPLIED, Type.OBSERVED, Type.IN_SYNC, Type.WRITTEN})
 
@@ -40,10 +42,15 @@ def standing(situation: Situation, plan: Plan, write_error: str, now: datetime) 
 
 
 def accepted(request: Request, now: datetime) -> dict[Type, Condition]:
-    """Return a request's conditions just after people changed what is wanted."""
+    """Return a request's conditions just after people changed what is wanted.
+
+    What kept it from the version that it wished before says nothing of what comes now.
+    """
     message = "accepted; work begins shortly"
     change = Statements(request, now).say(Type.APPLIED, _UNKNOWN, "Accepted", message)
-    return with_ready(request, merged(request.conditions, [change]), now)
+    before = request.conditions
+    kept = {type_: each for type_, each in before.items() if type_ is not Type.AVAILABLE or each.is_true}
+    return with_ready(request, merged(kept, [change]), now)
 
 
 def with_ready(request: Request, conditions: Conditions, now: datetime) -> dict[Type, Condition]:
@@ -66,12 +73,26 @@ def with_ready(request: Request, conditions: Conditions, now: datetime) -> dict[
 
 
 def under_way(
-    request: Request, operation: Operation, report: RunReport, now: datetime
+    request: Request, operation: Operation, report: RunReport, now: datetime, asked: str = ""
 ) -> dict[Type, Condition]:
-    """Return a request's conditions while an operation runs."""
+    """Return a request's conditions while an operation runs.
+
+    Args:
+        asked: what is asked of people meanwhile; empty when nothing is.
+    """
     reason, message = _progress(operation, report)
+    if asked and report.state is RunState.WAITING:
+        reason, message = WAITING_FOR_APPROVAL, f"{operation.title} waits for {asked}"
     change = Statements(request, now).say(Type.APPLIED, _UNKNOWN, reason, message)
     return with_ready(request, merged(request.conditions, [change]), now)
+
+
+def begins_to_ask(before: Conditions, after: Conditions) -> bool:
+    """Say whether people are asked from now on."""
+    asking = [
+        Type.APPLIED in each and each[Type.APPLIED].reason == WAITING_FOR_APPROVAL for each in (before, after)
+    ]
+    return asking == [False, True]
 
 
 def begun(situation: Situation, plan: Plan, now: datetime) -> dict[Type, Condition]:
@@ -94,6 +115,8 @@ def ended(request: Request, operation: Operation, now: datetime) -> dict[Type, C
     say = Statements(request, now).say
     if operation.state is not OperationState.SUCCEEDED and not _still_counts(request, operation):
         changes = [say(Type.APPLIED, _UNKNOWN, "DeletionRequested", "what was under way has ended")]
+    elif operation.state is not OperationState.SUCCEEDED and operation.superseded:
+        changes = [say(Type.APPLIED, _UNKNOWN, "DesiredChanged", "what is wanted changed; it begins anew")]
     elif operation.state is not OperationState.SUCCEEDED:
         changes = [say(Type.APPLIED, _FALSE, operation.reason, operation.message)]
     elif operation.name is OperationName.DELETE:
@@ -133,8 +156,9 @@ def _standing(
 
 
 def _founded(situation: Situation, statements: Statements) -> Iterator[Condition]:
-    ref, placed = situation.contract_ref, situation.placed
-    yield statements.say(Type.AVAILABLE, _TRUE, "Published", f"{ref.name} {ref.version} is published")
+    placed = situation.placed
+    yield _available(situation, statements)
+    yield from _composed(situation, statements)
     if placed.is_settled:
         reason = "Chosen" if placed.is_needed else "NotNeeded"
         yield statements.say(Type.PLACED, _TRUE, reason, placed.message)
@@ -142,15 +166,45 @@ def _founded(situation: Situation, statements: Statements) -> Iterator[Condition
         yield statements.say(Type.PLACED, _FALSE, "NoDestination", placed.message)
 
 
+def _available(situation: Situation, statements: Statements) -> Condition:
+    ref, relations, trouble = situation.contract_ref, situation.relations, situation.trouble
+    if trouble is not None and trouble.type is Type.AVAILABLE:
+        return statements.say(Type.AVAILABLE, _FALSE, trouble.reason, trouble.message)
+    is_awaiting = not situation.is_delivered  # what is delivered stands on its own feet
+    obstacle = relations.lacking or (relations.awaited if is_awaiting else None)
+    if obstacle is None or situation.request.is_deleting:
+        return statements.say(Type.AVAILABLE, _TRUE, "Published", f"{ref.name} {ref.version} is published")
+    return statements.say(obstacle.type, obstacle.status, obstacle.reason, obstacle.message)
+
+
+def _composed(situation: Situation, statements: Statements) -> Iterator[Condition]:
+    members = situation.relations.members
+    if not members and Type.COMPOSED not in situation.request.conditions:
+        return
+    found = situation.composition
+    obstacle = found.obstacle or leaving_first(found.leaving)
+    if situation.request.is_deleting and not situation.is_released:
+        yield statements.say(Type.COMPOSED, _TRUE, "ChildrenStay", "its children stay until it is gone")
+    elif obstacle is None:
+        what = "gone" if situation.request.is_deleting else "ready"
+        yield statements.say(Type.COMPOSED, _TRUE, "ChildrenReady", f"every child is {what}")
+    else:
+        yield statements.say(obstacle.type, obstacle.status, obstacle.reason, obstacle.message)
+
+
 def _applied(situation: Situation, plan: Plan, statements: Statements) -> Iterator[Condition]:
     applied, last = situation.request.applied, situation.last
-    is_over = plan.move is Move.NOTHING or plan.reason in _NO_LONGER_THERE  # what failed came right
+    # What failed came right.
+    is_over = plan.move is Move.NOTHING or plan.reason in _NO_LONGER_THERE or situation.is_released
     is_pending = plan.move is Move.OPERATE or not situation.is_delivered or situation.request.is_deleting
     failed = None if last is None or last.state is OperationState.SUCCEEDED or is_over else last
     if failed is not None and not _still_counts(situation.request, failed):
         failed = None
+    trouble = situation.trouble
     if failed is not None and failed.desired_digest == situation.desired_digest:
         yield statements.say(Type.APPLIED, _FALSE, failed.reason, failed.message)
+    elif trouble is not None and trouble.type is Type.APPLIED:
+        yield statements.say(Type.APPLIED, _FALSE, trouble.reason, trouble.message)
     elif applied is None or is_pending:
         yield statements.say(Type.APPLIED, _UNKNOWN, plan.reason, plan.message)
     else:
@@ -194,7 +248,7 @@ def _written(situation: Situation, write_error: str, statements: Statements) -> 
 
 
 def _progress(operation: Operation, report: RunReport) -> tuple[str, str]:
-    what = f"{operation.name}"
+    what = operation.title
     step = f" at step {report.step}" if report.step else ""
     match report.state:
         case RunState.RETRYING:

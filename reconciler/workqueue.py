@@ -17,6 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from catalog.db import Tx, UtcDateTime
+from catalog.line import sqlite_time
 from reconciler.tables import work
 
 TOPIC = "work"
@@ -81,7 +82,8 @@ def wake(tx: Tx, request_uid: str, lane: Lane, now: datetime, delay: timedelta =
 
     A request that is gone for good is left alone: wake-ups may arrive late.
     """
-    tx.execute(_wake(lane, now + delay).where(work.c.request_uid == request_uid))
+    due_at = sqlite_time(now + delay) if tx.dialect == "sqlite" else now + delay
+    tx.swift(_WAKE_ONE, (int(lane), int(lane), due_at, due_at, due_at, due_at, request_uid))
     tx.ring(TOPIC)
 
 
@@ -90,9 +92,22 @@ def wake_many(tx: Tx, request_uids: Sequence[str], lane: Lane, now: datetime) ->
     uids = sorted(set(request_uids))
     for start in range(0, len(uids), _CHUNK):
         these = [row.request_uid for row in _locked(tx, uids[start : start + _CHUNK])]
-        tx.execute(_wake(lane, now).where(work.c.request_uid.in_(these)))
+        tx.execute(_WAKE_THESE, {"uids": these, "for_lane": int(lane), "at": now})
     if uids:
         tx.ring(TOPIC)
+
+
+def wake_beside(tx: Tx, claim: Claim, lanes: Mapping[str, Lane], now: datetime) -> None:
+    """Wake other requests in a transaction that gives a claim back later on.
+
+    Passes that wake one another lock all their rows in one order first, so that none waits in a ring.
+    """
+    others = {uid: lane for uid, lane in lanes.items() if uid != claim.request_uid}
+    if not others:
+        return
+    _locked(tx, [claim.request_uid, *others])
+    for lane in sorted(set(others.values())):
+        wake_many(tx, [uid for uid, each in others.items() if each is lane], lane, now)
 
 
 def claim(
@@ -128,6 +143,12 @@ def claim(
                 busy.append(lane)
         lanes = busy
     return claimed
+
+
+def next_fence(tx: Tx, request_uid: str) -> int:
+    """Return the fence of the next claim: above all that was begun under earlier ones."""
+    query = sa.select(work.c.fence).where(work.c.request_uid == request_uid)
+    return int(tx.execute(query).scalar_one()) + 1
 
 
 def hold(tx: Tx, claim: Claim, now: datetime, lease: timedelta) -> None:
@@ -221,6 +242,11 @@ def backlog(tx: Tx, now: datetime) -> dict[Lane, int]:
     return dict.fromkeys(Lane, 0) | {Lane(row.lane): row.waiting for row in tx.execute(query)}
 
 
+def overdue_since(tx: Tx) -> dict[Lane, datetime]:
+    """Return when the first request of each lane is or was due; a lane without any is left out."""
+    return _heads(tx, dict.fromkeys(Lane, _LONG_AGO))
+
+
 def spread(tx: Tx, now: datetime, over: timedelta, limit: int = 1000) -> int:
     """Re-date overdue periodic looks evenly over a time to come, and return how many were.
 
@@ -273,9 +299,38 @@ def _claim_statement() -> sa.Executable:
     return update.returning(*(work.c[name] for name in Claim.__dataclass_fields__))
 
 
+def _wake_statement() -> sa.Update:
+    lane = sa.bindparam("for_lane", type_=sa.Integer)
+    due_at = sa.bindparam("at", type_=UtcDateTime)
+    is_free = work.c.owner.is_(None)
+    sooner = work.c.woken_at.is_(None) | (work.c.woken_at > due_at)
+    return work.update().values(
+        seq=work.c.seq + 1,
+        lane=sa.case((work.c.lane > lane, lane), else_=work.c.lane),
+        due_at=sa.case((is_free & (work.c.due_at > due_at), due_at), else_=work.c.due_at),
+        woken_at=sa.case((~is_free & sooner, due_at), else_=work.c.woken_at),
+    )
+
+
 # Made once: they run for every batch, and making them costs more than running them.
 _HEADS = _heads_statement()
 _CLAIM = _claim_statement()
+_these = work.c.request_uid.in_(sa.bindparam("uids", expanding=True))
+_LOCK_THESE = (
+    sa.select(work.c.request_uid, work.c.fence, work.c.owner)
+    .where(_these)
+    .order_by(work.c.request_uid)
+    .with_for_update()
+)
+_WAKE_ONE = {  # as `_WAKE_THESE`; every run that ends does this
+    dialect: "UPDATE reconciler_work SET seq = seq + 1,"  # noqa: S608  # words of our own
+    f" lane = CASE WHEN lane > {mark} THEN {mark} ELSE lane END,"
+    f" due_at = CASE WHEN owner IS NULL AND due_at > {mark} THEN {mark} ELSE due_at END,"
+    f" woken_at = CASE WHEN owner IS NOT NULL AND (woken_at IS NULL OR woken_at > {mark}) THEN {mark}"
+    f" ELSE woken_at END WHERE request_uid = {mark}"
+    for dialect, mark in (("sqlite", "?"), ("postgresql", "%s"))
+}
+_WAKE_THESE = _wake_statement().where(_these)
 
 
 def _heads(tx: Tx, bounds: Mapping[Lane, datetime]) -> dict[Lane, datetime]:
@@ -298,17 +353,6 @@ def _at_rest(seq: sa.ColumnElement[int], due_at: sa.ColumnElement[datetime], lan
     }
 
 
-def _wake(lane: Lane, due_at: datetime) -> sa.Update:
-    is_free = work.c.owner.is_(None)
-    sooner = work.c.woken_at.is_(None) | (work.c.woken_at > due_at)
-    return work.update().values(
-        seq=work.c.seq + 1,
-        lane=sa.case((work.c.lane > lane, int(lane)), else_=work.c.lane),
-        due_at=sa.case((is_free & (work.c.due_at > due_at), _time(due_at)), else_=work.c.due_at),
-        woken_at=sa.case((~is_free & sooner, _time(due_at)), else_=work.c.woken_at),
-    )
-
-
 def _valid(tx: Tx, claims: Sequence[Claim]) -> set[str]:
     fences = {claim.request_uid: claim.fence for claim in claims}
     rows = _locked(tx, list(fences))
@@ -319,9 +363,7 @@ def _locked(tx: Tx, request_uids: Sequence[str]) -> Sequence[sa.Row[Any]]:
     # Everybody who locks several rows locks them in this order, so that none waits for another in a ring.
     if not request_uids:
         return []
-    query = sa.select(work.c.request_uid, work.c.fence, work.c.owner)
-    query = query.where(work.c.request_uid.in_(sorted(set(request_uids))))
-    return tx.execute(query.order_by(work.c.request_uid).with_for_update()).all()
+    return tx.execute(_LOCK_THESE, {"uids": sorted(set(request_uids))}).all()
 
 
 def _mine(statement: Any, claim: Claim) -> Any:

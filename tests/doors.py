@@ -25,7 +25,9 @@ from platform_api import tokens
 from platform_api.app import create_app
 from platform_api.parts import Platform
 from platform_api.settings import Settings, load
+from platform_api.sources import sources_of
 from platform_api.tokens import Token
+from platform_api.trust import trust_of
 from policy.admit import Admission
 from policy.engine import PolicyBundle, RawSets, StaticEngine
 from tests.factories import (
@@ -105,7 +107,7 @@ class Doors:
     engine: ScriptedEngine
     executor: TwinExecutor
     clock: FakeClock
-    secrets: Mapping[str, str]
+    secrets: dict[str, str]
     http: TestClient
 
     def __call__(self, who: str, method: str, path: str, body: Any = None, **sent: Any) -> httpx.Response:
@@ -164,6 +166,8 @@ def _assembled(settings: Settings, database: Database, bell: Bell) -> Doors:
         executors={"workflow": executor},
         signing_key=b"k" * 32,
         checks={"database": lambda: "", "policy": lambda: "down" if engine.is_down else ""},
+        trust=trust_of(settings.trusted_keys, is_required=settings.require_signed_bundles),
+        sources=sources_of(settings.folder / "sources", settings.bundle_sources, settings.git_hosts),
     )
     app = create_app(platform)
     secrets = {who: tokens.new_secret() for who in PEOPLE}

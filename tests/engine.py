@@ -5,14 +5,17 @@ and behave as the test scripted them. Used by unit, property and conformance tes
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
+
+import sqlalchemy as sa
 
 from catalog.clock import Clock
 from catalog.db import Database, Tx
 from catalog.digest import Json, JsonObject
+from catalog.tables import events
 from executors.claims import ClaimedRun
 from executors.port import ContractRef, Effect, WorkOrder
 from executors.step import OutcomeUnknown, Permanent, StepCall, Transient
@@ -24,50 +27,17 @@ from executors.workflow.keeper import Keeper
 from executors.workflow.memory import MemoryJournal
 from executors.workflow.parts import Parts, worker_of
 from executors.workflow.worker import Worker
+from tests.workflows import EPOCH, VirtualClock, document, step, undoable
 
-EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
+__all__ = ["EPOCH", "VirtualClock", "document", "step", "undoable"]  # so that tests find all in one place
+
 DIGEST = "sha256:" + "0" * 64
-
-
-class VirtualClock:
-    """A clock that moves when it is told to."""
-
-    def __init__(self, now: datetime = EPOCH) -> None:
-        self.now = now
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        """Let that many seconds pass."""
-        self.now += timedelta(seconds=seconds)
-
-    def pause(self, seconds: float) -> bool:
-        """Stand in for a wait."""
-        self.advance(seconds)
-        return False
 
 
 def counting_mint() -> Callable[[str], str]:
     """Return a mint of ids that look real and are numbered."""
     numbers: Iterator[int] = iter(range(1, 10**9))
     return lambda prefix: f"{prefix}_{next(numbers):026d}"
-
-
-def step(id_: str, uses: str = "test.do", **more: Any) -> dict[str, Any]:
-    """Return a step of a document."""
-    return {"id": id_, "uses": uses, "with": {"name": id_}, **more}
-
-
-def undoable(id_: str, **more: Any) -> dict[str, Any]:
-    """Return a step of a document that has a compensation."""
-    return step(id_, compensate={"uses": "test.undo", "with": {"name": id_}}, **more)
-
-
-def document(*steps: dict[str, Any], name: str = "provision", **more: Any) -> dict[str, Any]:
-    """Return a workflow document."""
-    head = {"apiVersion": "avow/v1", "kind": "Workflow", "metadata": {"name": name}}
-    return {**head, "steps": list(steps), **more}
 
 
 def order(definition: JsonObject, key: str = "key-1", **more: Any) -> WorkOrder:
@@ -214,7 +184,6 @@ class Engine:
     """The built-in engine over a real database, with everything that it tells kept.
 
     Attributes:
-        told: what the requester was told, as (kind, message).
         final: requests that were woken because a run of theirs ended.
         rung: runs that were rung for.
     """
@@ -222,7 +191,6 @@ class Engine:
     database: Database
     clock: Clock = field(default_factory=VirtualClock)
     world: World = field(default_factory=World)
-    told: list[tuple[str, str]] = field(default_factory=list)
     final: list[str] = field(default_factory=list)
     rung: list[str] = field(default_factory=list)
     lease_seconds: float = 10.0
@@ -235,7 +203,6 @@ class Engine:
             mint=counting_mint(),
             roll=lambda: 0.5,
             files_of=lambda _digest: {},
-            record_event=self._record,
             on_final=self._note_final,
             lease_seconds=self.lease_seconds,
         )
@@ -251,9 +218,13 @@ class Engine:
         while (turn := worker.take()) is not None:
             worker.follow(turn)
 
-    def _record(self, tx: Tx, *, kind: str, message: str, **_: str) -> None:
-        self.told.append((kind, message))
+    @property
+    def told(self) -> list[tuple[str, str]]:
+        """Return what requesters were told, as kind and message."""
+        with self.database.read() as tx:
+            rows = tx.execute(sa.select(events.c.kind, events.c.message).order_by(events.c.id))
+            return [(row.kind, row.message) for row in rows]
 
-    def _note_final(self, tx: Tx, project: str, request_uid: str) -> None:
-        self.final.append(request_uid)
+    def _note_final(self, tx: Tx, request_uids: Sequence[str]) -> None:
+        self.final += request_uids
         tx.ring("work")

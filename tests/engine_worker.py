@@ -2,6 +2,7 @@
 
     ENGINE_DATABASE=… ENGINE_LEDGER=… python -m tests.engine_worker threads
     ENGINE_DATABASE=… ENGINE_LEDGER=… ENGINE_BROKER=… python -m tests.engine_worker celery
+    ENGINE_DATABASE=… ENGINE_LEDGER=… ENGINE_TEMPORAL=… python -m tests.engine_worker temporal
 
 It has the step kinds of the ledger and nothing else of Avow's wiring. The same parts serve
 the test's own process, as the engine's door.
@@ -10,6 +11,7 @@ the test's own process, as the engine's door.
 import logging
 import os
 import random
+import signal
 import sys
 import threading
 from collections.abc import Mapping
@@ -18,8 +20,10 @@ from pathlib import Path
 from catalog import ids
 from catalog.bell import Bell
 from catalog.clock import utc_now
-from catalog.db import Database, Tx
+from catalog.db import Database
 from executors.runs import TOPIC
+from executors.temporal.crew import create as crew_of
+from executors.temporal.line import leave
 from executors.workflow import tasks
 from executors.workflow.parts import Parts, worker_of
 from executors.workflow.threads import Threads
@@ -30,8 +34,8 @@ from tests.step_ledger import REPOSITORY, ledger_kinds
 LEASE_SECONDS = 1.0
 
 
-def parts(database: Database, ledger_url: str) -> Parts:
-    """Return the engine's parts over a ledger."""
+def parts(database: Database, ledger_url: str, temporal: str = "") -> Parts:
+    """Return the engine's parts over a ledger, and of the second engine when its server is named."""
     return Parts(
         database=database,
         kinds=ledger_kinds(ledger_url),
@@ -39,14 +43,10 @@ def parts(database: Database, ledger_url: str) -> Parts:
         mint=lambda prefix: ids.mint(prefix, utc_now()),
         roll=random.random,
         files_of=lambda _digest: {},
-        record_event=_tell_nobody,
-        on_final=lambda tx, _project, _uid: tx.ring("work"),
-        lease_seconds=LEASE_SECONDS,
+        on_final=lambda tx, _uids: tx.ring("work"),
+        lease_seconds=float(os.environ.get("ENGINE_LEASE", LEASE_SECONDS)),
+        options={"temporal.address": temporal},
     )
-
-
-def _tell_nobody(tx: Tx, **_: str) -> None:
-    """Stand in for the catalogue's events."""
 
 
 def new_worker() -> Worker:
@@ -58,7 +58,7 @@ def new_worker() -> Worker:
 def worker_program(
     children: Children, kind: str, environment: Mapping[str, str], coverage_of: Path = REPOSITORY
 ) -> Child:
-    """Start a worker process: `threads` or `celery`."""
+    """Start a worker process: `threads`, `celery` or `temporal`."""
     command = [sys.executable, "-m", "tests.engine_worker", kind]
     return children.start(command, env={**os.environ, **environment}, cwd=coverage_of)
 
@@ -74,9 +74,26 @@ def _serve_threads() -> None:
         bell.ring(TOPIC)  # stands in for the notifications of a real installation
 
 
+def _serve_temporal() -> None:
+    heard, told = os.pipe()  # as the real one: an event that is set within its own wait hangs
+    os.set_blocking(told, False)
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.set_wakeup_fd(told)
+    bell = Bell()
+    database = Database(os.environ["ENGINE_DATABASE"], ring=bell.ring)
+    crew = crew_of(parts(database, os.environ["ENGINE_LEDGER"], os.environ["ENGINE_TEMPORAL"]), bell, size=4)
+    crew.start()
+    os.read(heard, 1)
+    crew.stop()
+    leave(0)  # as `avow` does
+
+
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
     if sys.argv[1] == "threads":
         _serve_threads()
+    elif sys.argv[1] == "temporal":
+        _serve_temporal()
     else:
-        sys.exit(tasks.serve(os.environ["ENGINE_BROKER"], "tests.engine_worker:new_worker", concurrency=2))
+        broker, factory = os.environ["ENGINE_BROKER"], "tests.engine_worker:new_worker"
+        sys.exit(tasks.serve(broker, factory, concurrency=2, log_level="INFO"))

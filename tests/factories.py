@@ -180,6 +180,7 @@ def a_request(uid: str = UID, **fields: Any) -> Request:
         "created_at": START,
         "created_by": "dora",
         "updated_at": START,
+        "inputs_version": fields.get("contract_version", revision.version),
     }
     return Request(RequestUid(uid), **(values | fields))
 

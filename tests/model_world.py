@@ -10,19 +10,22 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from catalog.conditions import Conditions
-from catalog.contract import Contract, OperationName
+from catalog.conditions import Conditions, Status, Type
+from catalog.contract import Child, Contract, OperationName
+from catalog.conversion import fitting
 from catalog.digest import JsonObject
 from catalog.fleet import Observation, Presence
-from catalog.ids import RequestUid
+from catalog.ids import ContractName, RequestUid
 from catalog.request import Applied, Phase, Request, phase_of
 from executors.port import ContractRef, RunReport, RunState
-from reconciler import status
+from reconciler import status, upgrade
+from reconciler.composition import PARENT_LABEL
 from reconciler.drift import facts_digest
 from reconciler.operation import Operation, OperationState
-from reconciler.outcome import finished, next_attempt, outcome_of
+from reconciler.outcome import as_upgrade, finished, next_attempt, outcome_of
 from reconciler.placement import Placed
 from reconciler.plan import Move, Plan, Situation, plan
+from reconciler.relation import NONE, Member, Obstacle, Relations
 from tests.factories import START, UID, a_contract, a_destination, a_request, an_operation
 
 PLACED = Placed(a_destination(), is_needed=True, message="stays on pg-1")
@@ -47,6 +50,7 @@ class World:
     thing: JsonObject | None = None
     contracts: list[Contract] = field(default_factory=lambda: [a_contract()])
     contract_paused: bool = False
+    relations: Relations = NONE
     placed: Placed = PLACED
     policy: str = "allow"
     look_works: bool = True
@@ -72,12 +76,15 @@ class World:
     def situation(self) -> Situation:
         """Return what a pass knows, after its look."""
         finished_ones = [each for each in self.operations if not each.superseded]
-        current = self.delivered_by or self.contract
+        contract, given, trouble = self.aimed()
+        current = self.delivered_by or contract
         touched = bool(self.operations)
         return Situation(
             request=self.request,
-            contract=self.contract,
-            contract_ref=_ref(self.contract),
+            contract=contract,
+            contract_ref=_ref(contract),
+            given=given,
+            trouble=trouble,
             current=current,
             current_ref=_ref(current),
             placed=self.placed,
@@ -87,7 +94,26 @@ class World:
             repairs=self._repairs(),
             pending_writes=self.unwritten,
             contract_paused=self.contract_paused,
+            relations=self.relations,
         )
+
+    def aimed(self) -> tuple[Contract, JsonObject, upgrade.Trouble | None]:
+        """Return the contract that the request is to be on, as a pass finds it."""
+        request, wanted = self.request, self.contract
+        if request.is_deleting:
+            return self._named(request.contract_version), request.inputs, None
+        fit = fitting(wanted, request)
+        last = next((each for each in reversed(self.operations) if not each.superseded), None)
+        candidate = upgrade.Candidate(wanted.version, _ref(wanted).digest, fit)
+        where, trouble = upgrade.place(request, candidate, last)
+        if where is upgrade.Place.APPLIED and request.applied is not None:
+            return self._named(request.applied.contract_version), request.applied.inputs, trouble
+        if where is upgrade.Place.WANTED:
+            return wanted, fit.inputs, trouble
+        return self._named(request.contract_version), request.inputs, trouble
+
+    def _named(self, version: str) -> Contract:
+        return next(each for each in self.contracts if each.version == version)
 
     def go_by(self) -> Plan:
         """Make one pass and return its plan."""
@@ -100,6 +126,9 @@ class World:
             case Move.RELEASE:
                 self._save(status.standing(situation, found, "", self.now))
                 self.unwritten += 1
+            case Move.COMPOSE | Move.GIVE_BACK:
+                self._save(status.standing(situation, found, "", self.now))
+                self.relations = NONE  # they go, as everything does that is given back
             case Move.FORGET:
                 self._save(status.standing(situation, found, "", self.now), deleted_at=self.now)
             case Move.NOTHING | Move.WAIT:
@@ -110,7 +139,10 @@ class World:
         """Let people change what is wanted."""
         before = self.request
         fields = {"generation": before.generation + 1, "revision": before.revision + 1} | fields
-        after = replace(before, updated_at=self.now, **fields)
+        unfailed: dict[str, Any] = {"failed_version": None, "failed_digest": None}
+        if "inputs" in fields:  # the door refuses what does not fit, so it is written for what is aimed at
+            fields = {"inputs_version": self.aimed()[0].version} | fields
+        after = replace(before, updated_at=self.now, **(unfailed | fields))
         self.request = after
         self._save(status.accepted(after, self.now))
 
@@ -121,6 +153,7 @@ class World:
     def try_again(self) -> None:
         """Forget past failures and repairs, because somebody asked to."""
         self.operations = [replace(each, superseded=True) for each in self.operations]
+        self.request = replace(self.request, failed_version=None, failed_digest=None)
 
     def wait(self, span: timedelta) -> None:
         """Let time go by."""
@@ -144,16 +177,25 @@ class World:
             reason = "PolicyDenied" if self.policy == "deny" else "PolicyUnavailable"
             self._save(status.refused(self.request, reason, "policy says no", self.now))
             return
-        self._save(status.begun(situation, found, self.now), attempt=self.request.attempt + 1)
+        ref = situation.contract_ref
+        resolved = {"contract_version": ref.version, "contract_digest": ref.digest}
+        self._save(status.begun(situation, found, self.now), attempt=self.request.attempt + 1, **resolved)
         name = found.operation or OperationName.PROVISION
         operation = an_operation(
             name,
             attempt=len(self.operations) + 1,
             state=OperationState.RUNNING,
+            contract_version=ref.version,
+            contract_digest=ref.digest,
+            generation=self.request.generation,
             desired_digest=situation.desired_digest,
             reason=found.reason,
             message=found.message,
-            plan={"inputs": situation.inputs_for(name)},
+            plan={
+                "inputs": situation.inputs_for(name),
+                "children": situation.children_for(name),
+                **situation.rewritten,
+            },
             created_at=self.now,
         )
         self._save(status.under_way(self.request, operation, RunReport(RunState.RUNNING), self.now))
@@ -170,17 +212,20 @@ class World:
         return RunReport(RunState.SUCCEEDED, outputs={"host": "h"}, facts=self.thing)
 
     def _end(self, operation: Operation, report: RunReport) -> None:
-        contract = self.contract
+        contract = self._named(operation.contract_version)
         if operation.name in (OperationName.REPAIR, OperationName.DELETE):
             contract = self.delivered_by or contract
-        outcome = outcome_of(operation, report, contract)
+        outcome = as_upgrade(outcome_of(operation, report, contract), self.request, operation)
         next_at = None if outcome.is_success else next_attempt(outcome, contract, 3, 0.5, self.now)
         done = finished(operation, outcome, self.now, next_at)
         self.operations.append(done)
         delivers = outcome.is_success and operation.name is not OperationName.DELETE
-        self._save(
-            status.ended(self.request, done, self.now), **(self._applied(done, contract) if delivers else {})
-        )
+        changes: dict[str, Any] = {}
+        if delivers:
+            changes = self._applied(done, contract) | upgrade.after_success(self.request, done)
+        elif not outcome.is_success:
+            changes = dict(upgrade.after_failure(self.request, done))
+        self._save(status.ended(self.request, done, self.now), **changes)
 
     def _applied(self, done: Operation, contract: Contract) -> dict[str, Any]:
         self.unwritten += 1
@@ -194,6 +239,7 @@ class World:
             facts=done.facts,
             facts_digest=facts_digest(done.facts, contract.drift.ignore, self.now),
             at=self.now,
+            children=done.children,
         )
         return {"applied": applied, "outputs": done.outputs}
 
@@ -203,8 +249,25 @@ class World:
         self.saved.append((self.request, self.now))
 
 
+def _with_child(phase: Phase) -> Relations:
+    child = Child("net", ContractName("postgres-database"), "*", {"size": "s"})
+    held = replace(
+        a_request("req_00000000000000000000000002"),
+        name="orders-db-net",
+        version="*",
+        child="net",
+        labels={"tier": "backend", PARENT_LABEL: "orders-db"},
+        phase=phase,
+    )
+    member = Member("net", held.name, child, a_contract(), _ref(a_contract()), held)
+    return Relations(members=(member,))
+
+
 def _ref(contract: Contract) -> ContractRef:
     return ContractRef(contract.name, contract.version, f"sha256:{contract.version}")
+
+
+_OTHER = a_contract(inputs={"type": "object", "required": ["tier"], "additionalProperties": False})
 
 
 def _next_version(world: World) -> None:
@@ -249,6 +312,19 @@ EVENTS: dict[str, Callable[[World], None]] = {
     "the contract does not retry": lambda world: world.contracts.append(
         replace(a_contract(reconcile={"retry_failed": False}), version=f"1.{len(world.contracts)}.0")
     ),
+    "what it needs is withdrawn": _set(
+        relations=Relations(lacking=Obstacle(Type.AVAILABLE, Status.FALSE, "RequirementMissing", "m", "net"))
+    ),
+    "what it uses is not ready": _set(
+        relations=Relations(awaited=Obstacle(Type.AVAILABLE, Status.FALSE, "UsedNotReady", "m", "net"))
+    ),
+    "a child fails": lambda world: setattr(world, "relations", _with_child(Phase.FAILED)),
+    "a child is at work": lambda world: setattr(world, "relations", _with_child(Phase.PROGRESSING)),
+    "a child is ready": lambda world: setattr(world, "relations", _with_child(Phase.READY)),
+    "others are as they should be": _set(relations=NONE),
+    "a version is published that takes other inputs": lambda world: world.contracts.append(
+        replace(_OTHER, version=f"1.{len(world.contracts)}.0")
+    ),
     "policy denies": _set(policy="deny"),
     "policy is silent": _set(policy="silent"),
     "policy allows": _set(policy="allow"),
@@ -269,6 +345,7 @@ def quiet(world: World) -> None:
         "the contract is released",
         "policy allows",
         "there is a place",
+        "others are as they should be",
     ):
         EVENTS[name](world)
     world.failing = 0

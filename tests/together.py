@@ -6,8 +6,10 @@ may be raised. It waits with a generous deadline and never claims how long somet
 
 import threading
 from collections.abc import Callable
+from typing import TypeVar
 
 PATIENCE_SECONDS = 60.0
+T = TypeVar("T")
 
 
 def in_threads(count: int, work: Callable[[int], object]) -> list[BaseException]:
@@ -29,3 +31,15 @@ def in_threads(count: int, work: Callable[[int], object]) -> list[BaseException]
         thread.join(PATIENCE_SECONDS)
     assert not any(thread.is_alive() for thread in threads)
     return raised
+
+
+def at_once(count: int, work: Callable[[int], T]) -> list[T]:
+    """Call `work` with 0, 1, 2 and so on in as many threads, and return the answers in that order."""
+    answers: dict[int, T] = {}
+
+    def one(number: int) -> None:
+        answers[number] = work(number)
+
+    raised = in_threads(count, one)
+    assert not raised, raised
+    return [answers[number] for number in range(count)]

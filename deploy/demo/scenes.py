@@ -103,7 +103,9 @@ def plan(it: Play, number: int) -> None:
         "nobody has to guess.",
     )
     shown = it.stage.avow(*asking("plan", "orders", "dev"))
-    must("allowed" in shown and "register (http.call)" in shown, "the plan shows the verdict and the steps")
+    must(
+        "allowed" in shown and "register       http.call" in shown, "the plan shows the verdict and the steps"
+    )
 
 
 def deny(it: Play, number: int) -> None:

@@ -118,8 +118,8 @@ def _running(
         start_new_session=True,  # an interruption is ours to tell; a command would print how it was hit
     ) as child:
         patience = threading.Timer(COMMAND_SECONDS, child.kill)
-        patience.start()
         try:
+            patience.start()  # within: an interruption while the thread starts must not leave the child
             yield child
         except BaseException:
             child.kill()

@@ -2,15 +2,16 @@
 
 The git destination with driver `directory` is a folder of bare repositories that some web
 server serves. A repository appears under its name whole or not at all (it is prepared aside
-and renamed), and carries a marker that names the request it belongs to. Putting away moves
-it into `.archive`: what a developer committed is never deleted.
+and renamed), and carries a marker that names the request it belongs to. A ref says which
+project's it is to whoever can reach it as a remote only; no push moves that ref. Putting away
+moves it into `.archive`: what a developer committed is never deleted.
 """
 
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -24,6 +25,7 @@ from executors.repository.errors import Broken
 
 ARCHIVE = ".archive"
 BRANCH = "main"
+MARKS = "refs/avow"
 _MARKER = "avow.json"
 _SECONDS = 30.0
 
@@ -108,6 +110,11 @@ class Shelf:
             shutil.rmtree(leftover, ignore_errors=True)
 
 
+def mark_of(project: str) -> str:
+    """Return the ref by which a repository says that it was made for a project."""
+    return f"{MARKS}/project/{project}"
+
+
 def _prepare(draft: Path, owner: Owner) -> None:
     draft.chmod(0o755)  # as `git init` would make it: the web server may be another account
     command = Command(draft)
@@ -115,13 +122,21 @@ def _prepare(draft: Path, owner: Owner) -> None:
         ["init", "--quiet", "--bare", "--template=", f"--initial-branch={BRANCH}"],
         ["config", "http.receivepack", "true"],
         ["config", "receive.fsckObjects", "true"],
+        ["config", "receive.hideRefs", MARKS],
     )
     for arguments in steps:
-        answer = command.run(arguments, _SECONDS)
-        if not answer.succeeded:
-            raise Broken("git_init_failed", "Git could not make a repository in the destination's folder.")
+        _done(command, arguments)
+    nothing = _done(command, ["hash-object", "-w", "--no-filters", os.devnull])
+    _done(command, ["update-ref", mark_of(owner.project), nothing])
     (draft / "git-daemon-export-ok").touch()
     (draft / _MARKER).write_text(json.dumps(asdict(owner)), encoding="utf-8")
+
+
+def _done(command: Command, arguments: Sequence[str]) -> str:
+    answer = command.run(arguments, _SECONDS)
+    if not answer.succeeded:
+        raise Broken("git_init_failed", "Git could not make a repository in the destination's folder.")
+    return answer.out.decode("ascii", "replace").strip()
 
 
 def _owner(told: Json) -> Owner | None:

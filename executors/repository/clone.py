@@ -83,6 +83,18 @@ class Repository:
             raise self._fault(answer, Unavailable)
         return self._tip
 
+    def bears(self, ref: str) -> bool:
+        """Say whether the remote has a ref of exactly this name.
+
+        Raises:
+            Unavailable, Absent, Refused: see `executors.repository.errors`.
+        """
+        answer = self._online(["ls-remote", "--quiet", "--", self._remote.url, ref])
+        if not answer.succeeded:
+            raise self._fault(answer, Unavailable)
+        # Git also lists refs that only end like it, and anybody who pushes may make those.
+        return ref in (line.partition("\t")[2] for line in answer.out.decode("utf-8", "replace").splitlines())
+
     def tree(self, ref: str) -> Mapping[str, str]:
         """Return the blob id of every file of a commit, by path.
 
@@ -100,7 +112,7 @@ class Repository:
         """
         if "\n" in path or "\0" in path:
             return None
-        with _spooled([f"{check_sha(ref)}:{path}\n".encode()], self._directory) as names:
+        with spooled([f"{check_sha(ref)}:{path}\n".encode()], self._directory) as names:
             found = self._plainly(["cat-file", "--batch-check"], names).split()
         if len(found) != 3 or found[1] != b"blob":  # noqa: PLR2004 - "<id> <type> <size>"
             return None
@@ -121,7 +133,7 @@ class Repository:
         if not commits:
             return []
         base = None if parent is None else check_sha(parent)
-        with _spooled(import_stream(commits, base, SCRATCH), self._directory) as stream:
+        with spooled(import_stream(commits, base, SCRATCH), self._directory) as stream:
             answered = self._plainly(["fast-import", "--quiet", "--force", "--date-format=raw"], stream)
         built = answered.decode("ascii").split()
         if len(built) != len(commits):
@@ -275,8 +287,8 @@ class Repository:
 
 
 @contextmanager
-def _spooled(chunks: Iterable[bytes], directory: Path) -> Iterator[BinaryIO]:
-    # A file without a name, because a program's input must be a real file; memory stays small.
+def spooled(chunks: Iterable[bytes], directory: Path) -> Iterator[BinaryIO]:
+    """Give a file without a name that holds these bytes: a program's input must be a real file."""
     with tempfile.TemporaryFile(dir=directory) as file:
         for chunk in chunks:
             file.write(chunk)

@@ -111,6 +111,24 @@ def check_branch(name: str) -> str:
     raise Invalid("git_branch_refused", "This is not a plain branch name.", fix="choose a name such as main")
 
 
+def check_ref(text: str) -> str:
+    """Return the name of a branch, tag or commit unchanged, or refuse it.
+
+    Raises:
+        Invalid: `git_ref_refused`.
+    """
+    try:
+        return check_branch(text)
+    except Invalid as error:
+        fix = "name a branch such as main, a tag, or a full commit id"
+        raise Invalid("git_ref_refused", "This is not a plain name of a branch or tag.", fix=fix) from error
+
+
+def is_sha(text: str) -> bool:
+    """Say whether a text is a full commit id."""
+    return _SHA.match(text) is not None
+
+
 def check_sha(text: str) -> str:
     """Return the commit id unchanged, or refuse it.
 

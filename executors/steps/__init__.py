@@ -20,6 +20,7 @@ from executors.secrets import SecretStore
 from executors.step import StepKind
 
 SHIPPED = {
+    "ansible.play": "executors.steps.ansible.play:Play",
     "command.run": "executors.steps.command:Run",
     "files.render": "executors.steps.files:Render",
     "git.commit": "executors.steps.git.files:CommitFiles",
@@ -32,10 +33,15 @@ SHIPPED = {
     "postgres.create_role": "executors.steps.postgres.roles:CreateRole",
     "postgres.drop_database": "executors.steps.postgres.databases:DropDatabase",
     "postgres.drop_role": "executors.steps.postgres.roles:DropRole",
+    "postgres.end_connections": "executors.steps.postgres.sessions:EndConnections",
     "postgres.grant": "executors.steps.postgres.roles:Grant",
     "postgres.inspect": "executors.steps.postgres.databases:Inspect",
     "secret.create": "executors.steps.secret:Create",
     "secret.delete": "executors.steps.secret:Delete",
+    "secret.inspect": "executors.steps.secret:Inspect",
+    "terraform.apply": "executors.steps.terraform.kinds:Apply",
+    "terraform.destroy": "executors.steps.terraform.kinds:Destroy",
+    "terraform.inspect": "executors.steps.terraform.kinds:Inspect",
 }
 
 
@@ -50,7 +56,10 @@ class StepSettings:
         repository_roots: folders in which `git.create_repository` may work and `file://` remotes may lie.
         commands: programs that `command.run` may run: absolute path by the name that workflows use.
         command_variables: environment variables that a workflow may set for a command.
-        jail: how commands are locked in.
+        terraform: program of `terraform.*`; None refuses these kinds.
+        stacks: where Terraform's states are kept; a folder in `directory` unless named.
+        ansible: program of `ansible.play`; None refuses this kind.
+        jail: how programs are locked in.
         author: who git commits are by, `Name <mail>`.
         entropy: yields random bytes for new secrets.
     """
@@ -63,6 +72,9 @@ class StepSettings:
     repository_roots: tuple[Path, ...] = ()
     commands: Mapping[str, Path] = field(default_factory=dict)
     command_variables: Collection[str] = ()
+    terraform: Path | None = None
+    stacks: Path | None = None
+    ansible: Path | None = None
     jail: Jail = field(default_factory=Jail)
     author: str = "Avow <avow@localhost>"
     entropy: Callable[[int], bytes] = os.urandom

@@ -4,7 +4,8 @@ A placeholder is `[[ inputs.name ]]`: two brackets, a blank, a dotted path into 
 `values`, a blank, two brackets. `[[ inputs.name | json ]]` writes the value as JSON, quotes
 included, which is also what YAML wants around text that somebody else chose. A literal `[[ `
 is written with one bracket more: `[[[ `. There is nothing else, no conditions and no loops:
-template languages can be made to run for ever, and these values come from requests.
+template languages can be made to run for ever, and these values come from requests. The paths
+of the files to make may hold placeholders as well; a value stands for one name in them.
 """
 
 import json
@@ -36,7 +37,8 @@ class Render:
     schema = taking(
         {
             "templates": {
-                "description": "template path (below templates/) by the path of the file to make",
+                "description": "template path (below templates/) by the path of the file to make, "
+                "which may hold placeholders",
                 "type": "object",
                 "minProperties": 1,
                 "maxProperties": MOST_FILES,
@@ -50,23 +52,36 @@ class Render:
         self._secrets = settings.secrets
 
     def run(self, call: StepCall) -> Mapping[str, Json]:
-        """Return `files`: content by path."""
+        """Return `files`, content by path, and `paths`, the same paths in order."""
         arguments = Arguments(call.arguments)
         with doing(self._secrets, call):
-            templates = arguments.texts_by_name("templates")
-            check_paths(templates)
             values = arguments.members("values")
+            templates = _placed(arguments.texts_by_name("templates"), values)
             files = {
                 target: filled(_template(call, source), values, source)
                 for target, source in templates.items()
             }
             if sum(map(len, files.values())) > LARGEST_TOTAL:
                 raise Permanent("files_too_large", "The rendered files are larger than 1 MiB together.")
-            return {"files": files}
+            return {"files": files, "paths": sorted(files)}
 
     def observe(self, call: StepCall) -> Mapping[str, Json]:
         """Return the same again: it depends on nothing but its arguments."""
         return self.run(call)
+
+
+def _placed(templates: Mapping[str, str], values: JsonObject) -> dict[str, str]:
+    """Return the templates by the paths of the files that they become."""
+    paths = [_path(target, values) for target in templates]
+    check_paths(paths)
+    return dict(zip(paths, templates.values(), strict=True))
+
+
+def _path(target: str, values: JsonObject) -> str:
+    names = [filled(name, values, f"the path {target}") for name in target.split("/")]
+    if any("/" in name for name in names):
+        raise Permanent("value_unfit", f"the path {target}: a value holds a slash, and stands for one name.")
+    return "/".join(names)
 
 
 def filled(template: str, values: JsonObject, source: str) -> str:

@@ -1,7 +1,7 @@
-"""`secret.create` and `secret.delete`: a password that nobody has ever seen.
+"""`secret.create`, `secret.inspect` and `secret.delete`: a password that nobody has ever seen.
 
 The value is drawn here and goes straight into the secret store; what a workflow gets is a
-reference. Both kinds only ever touch secrets of their own request.
+reference. All three only ever touch secrets of their own request.
 """
 
 import string
@@ -47,6 +47,28 @@ class Create:
             name = Arguments(call.arguments).text("name")
             reference = self._secrets.find(call.project, call.request_uid, name)
             return None if reference is None else {"reference": reference}
+
+
+class Inspect:
+    """Look whether the request has a secret."""
+
+    name = "secret.inspect"
+    effect = Effect.READ
+    schema = taking({"name": _NAME})
+
+    def __init__(self, settings: StepSettings) -> None:
+        self._secrets = settings.secrets
+
+    def run(self, call: StepCall) -> Mapping[str, Json]:
+        """Return `exists` and `reference`, which is null when there is none."""
+        with doing(self._secrets, call):
+            name = Arguments(call.arguments).text("name")
+            reference = self._secrets.find(call.project, call.request_uid, name)
+            return {"exists": reference is not None, "reference": reference}
+
+    def observe(self, call: StepCall) -> Mapping[str, Json]:
+        """Look again."""
+        return self.run(call)
 
 
 class Delete:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from traceback import format_tb
 
-from catalog.digest import JsonObject, digest
+from catalog.digest import Json, JsonObject, digest
 from catalog.errors import PlatformError, Unavailable
+from catalog.references import Unresolved, resolved
 from catalog.schema import violations
 from executors.outputs import InvalidOutput, checked, plain_text
-from executors.references import Unresolved, resolved
 from executors.step import OutcomeUnknown, Permanent, StepCall, StepError, StepKind, Transient
 from executors.workflow.events import Failure, FailureKind, Side
 from executors.workflow.exchange import Absent, Call, Course, Done, Failed, Outcome, Verb
@@ -48,8 +48,14 @@ class Held:
 
 
 def step_key(held: Held, step: str, side: Side) -> str:
-    """Return the idempotency key of a step: the same over every attempt, worker and restart."""
-    return digest(["avow/v1 step", held.project, held.idempotency_key, step, side.value])
+    """Return the idempotency key of a step: the same over every attempt, worker and restart.
+
+    What a person has done afresh after it was undone gets another one, since the old key has
+    had its effect.
+    """
+    parts: list[Json] = ["avow/v1 step", held.project, held.idempotency_key, step, side.value]
+    afresh = held.run.of(step, side).round
+    return digest([*parts, afresh] if afresh else parts)
 
 
 class Actor:
@@ -78,8 +84,9 @@ class Actor:
                 return _before(
                     call, "unknown_step_kind", f"the step kind {action.uses} is not installed here"
                 )
-            arguments = _arguments(held, action, kind)
-            prepared = self._prepared(held, call, arguments, min(action.timeout_seconds, limit_seconds))
+            arguments = _arguments(held, call, action, kind)
+            limits = (action.timeout_seconds, limit_seconds, call.limit_seconds or limit_seconds)
+            prepared = self._prepared(held, call, arguments, min(limits))
         except (Unresolved, _Unfit) as error:
             # Such a call is never made, so a look at it has its answer.
             return Absent() if call.verb is Verb.LOOK else _before(call, "bad_arguments", str(error))
@@ -115,8 +122,8 @@ class _Unfit(Exception):
     """The resolved arguments break the step kind's schema."""
 
 
-def _arguments(held: Held, action: Action, kind: StepKind) -> JsonObject:
-    roots = held.course.roots(held.run)
+def _arguments(held: Held, call: Call, action: Action, kind: StepKind) -> JsonObject:
+    roots = held.course.roots(held.run, call.step)
     arguments = {name: resolved(value, roots) for name, value in action.arguments.items()}
     findings = violations(kind.schema, arguments, "/with")
     if findings:

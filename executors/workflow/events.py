@@ -8,14 +8,33 @@ worker was lost.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from functools import partial
+from types import NoneType
+from typing import Any, get_args
 
 from catalog.digest import Json, JsonObject
 from catalog.errors import Internal
 from executors.port import RunState
+from executors.workflow.approval_events import ApprovalEvent
+from executors.workflow.ballot import Claim, Delegation, Outcome, Task, Vote
+from executors.workflow.forms import Misfit, restored, stored
+from executors.workflow.milestones import (
+    FanOpened,
+    MailDropped,
+    Migrated,
+    Paused,
+    Resumed,
+    RetryRequested,
+    ScopeOpened,
+    StepCompleted,
+    StepHeld,
+    StepSkipped,
+    WaitEnded,
+    WaitStarted,
+)
 
 VERSION = 1
 """Of the stored form; an entry of a later version is refused rather than misread."""
@@ -142,6 +161,15 @@ class SignalReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class StepFailed:
+    """A step failed for good without a call: a wait, an approval, an expression, a deadline."""
+
+    at: datetime
+    step: str
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
 class CompensationStarted:
     """From here on only undoing; `ends` is how the run will end once all is undone."""
 
@@ -163,20 +191,18 @@ class Ended:
     facts: Mapping[str, Json] = field(default_factory=dict)
 
 
-Event = (
-    Accepted
-    | AttemptStarted
-    | AttemptSucceeded
-    | AttemptFailed
-    | AttemptUncertain
-    | AttemptLost
-    | LookStarted
-    | CancelRequested
-    | SignalReceived
-    | CompensationStarted
-    | Ended
+CallEvent = AttemptStarted | AttemptSucceeded | AttemptFailed | AttemptUncertain | AttemptLost | LookStarted
+"""Entries about one call: a step's doing, or its undoing."""
+
+StepEvent = (
+    StepSkipped | StepHeld | StepFailed | StepCompleted | FanOpened | ScopeOpened | WaitStarted | WaitEnded
 )
-StepEvent = AttemptStarted | AttemptSucceeded | AttemptFailed | AttemptUncertain | AttemptLost | LookStarted
+"""Entries about a step that is not, or not now, making a call."""
+
+MailEvent = CancelRequested | SignalReceived | Paused | Resumed | RetryRequested | Migrated | MailDropped
+"""Entries that take in one letter each."""
+
+Event = Accepted | CallEvent | StepEvent | ApprovalEvent | MailEvent | CompensationStarted | Ended
 
 
 class UnreadableEvent(Internal):
@@ -187,7 +213,8 @@ def encode(event: Event) -> tuple[str, dict[str, Json]]:
     """Return an event's type and stored form."""
     body: dict[str, Json] = {"v": VERSION}
     for name in _NAMES[type(event)]:
-        body[name] = _plain(getattr(event, name))
+        value = getattr(event, name)
+        body[name] = value if type(value) in _AS_THEY_ARE else _plain(value)
     return type(event).__name__, body
 
 
@@ -200,29 +227,17 @@ def decode(type_: str, body: Mapping[str, Any]) -> Event:
     cls = _TYPES.get(type_)
     if cls is None or body.get("v") != VERSION:
         raise UnreadableEvent("unreadable_event", f"The journal holds an entry that cannot be read: {type_}.")
-    values = {name: _restored(name, value) for name, value in body.items() if name in _NAMES[cls]}
+    values = {name: body[name] for name in _NAMES[cls] if name in body}
     try:
+        for name, restore in _RESTORED[cls]:
+            if values.get(name) is not None:
+                values[name] = restore(values[name])
         return cls(**values)
-    except TypeError as error:
+    except (TypeError, Misfit) as error:
         raise UnreadableEvent("unreadable_event", f"The journal's {type_} lacks a field.") from error
 
 
-_TYPES: Mapping[str, type[Event]] = {
-    cls.__name__: cls
-    for cls in (
-        Accepted,
-        AttemptStarted,
-        AttemptSucceeded,
-        AttemptFailed,
-        AttemptUncertain,
-        AttemptLost,
-        LookStarted,
-        CancelRequested,
-        SignalReceived,
-        CompensationStarted,
-        Ended,
-    )
-}
+_TYPES: Mapping[str, type[Event]] = {cls.__name__: cls for cls in get_args(Event)}
 _NAMES: Mapping[type[Event], tuple[str, ...]] = {
     cls: tuple(part.name for part in fields(cls)) for cls in _TYPES.values()
 }
@@ -233,24 +248,30 @@ def _failure(stored: Mapping[str, str]) -> Failure:
 
 
 _RESTORERS: Mapping[str, Callable[[Any], object]] = {
-    "at": datetime.fromisoformat,
-    "retry_at": datetime.fromisoformat,
-    "look_at": datetime.fromisoformat,
+    **dict.fromkeys(("at", "retry_at", "look_at", "due_at", "until", "expires_at"), datetime.fromisoformat),
+    **dict.fromkeys(("groups", "again"), tuple),
     "side": Side,
     "state": RunState,
     "ends": RunState,
+    "outcome": Outcome,
     "failure": _failure,
+    "task": partial(restored, Task),
+    "vote": partial(restored, Vote),
+    "claim": partial(restored, Claim),
+    "delegation": partial(restored, Delegation),
 }
 
 
-def _restored(name: str, value: Any) -> Any:
-    restorer = _RESTORERS.get(name)
-    return value if restorer is None or value is None else restorer(value)
+_RESTORED: Mapping[type[Event], tuple[tuple[str, Callable[[Any], object]], ...]] = {
+    cls: tuple((name, _RESTORERS[name]) for name in names if name in _RESTORERS)
+    for cls, names in _NAMES.items()
+}
+_AS_THEY_ARE = frozenset({str, int, bool, dict, NoneType})
 
 
 def _plain(value: Any) -> Json:
     if isinstance(value, datetime):
         return value.isoformat()
-    if isinstance(value, Failure):
-        return {"kind": value.kind.value, "code": value.code, "message": value.message}
-    return value.value if isinstance(value, StrEnum) else value
+    if isinstance(value, StrEnum):
+        return value.value
+    return stored(value) if is_dataclass(value) else value

@@ -5,16 +5,27 @@ events to write down and the `Call`s to carry out; a carried-out call comes back
 `Outcome` within the next news. Plain values, so that every exchange can be scripted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from catalog.digest import Json, JsonObject
 from executors.retry import Roll
+from executors.workflow.ballot import Act
 from executors.workflow.events import Event, Failure, Side
-from executors.workflow.spec import Action, Workflow
-from executors.workflow.state import Phase, Run
+from executors.workflow.places import taken_apart
+from executors.workflow.progress import Run
+from executors.workflow.reach import item_roots, scope_roots
+from executors.workflow.spec import Action, Gate, Nested, Step, Workflow
+
+Admit = Callable[[Gate, str], datetime | None]
+"""Asks a gate, its key resolved, for a holder. None lets in; else it is asked again at that time."""
+
+
+def admits_all(_gate: Gate, _holder: str) -> datetime | None:
+    """Let everybody in: an `Admit` for where there are no gates."""
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,31 +35,51 @@ class Course:
     workflow: Workflow
     context: JsonObject
 
+    def step(self, place: str) -> Step:
+        """Return the step that stands at a place of the run."""
+        scope, step, _index = taken_apart(place)
+        return self.workflow_in(scope).steps[step]
+
+    def workflow_in(self, scope: str) -> Workflow:
+        """Return the workflow whose steps a scope holds."""
+        if not scope:
+            return self.workflow
+        doing = self.step(scope).do
+        assert isinstance(doing, Nested)  # noqa: S101  # else nothing could stand in it; tells mypy
+        return self.workflow.nested[doing.file]
+
     def action(self, step: str, side: Side) -> Action:
         """Return the call that does or undoes a step."""
-        found = self.workflow.steps[step]
+        found = self.step(step)
         action = found.do if side is Side.DO else found.undo
-        if action is None:
-            raise LookupError(f"nothing undoes {step}")
+        if not isinstance(action, Action):
+            raise LookupError(f"no call does that: {side} {step}")  # noqa: TRY004  # a fault in what asks
         return action
 
-    def roots(self, run: Run) -> JsonObject:
-        """Return what references reach at this point of a run."""
-        done = {
-            step: {"outputs": progress.outputs}
-            for (step, side), progress in run.progress.items()
-            if side is Side.DO and progress.phase is Phase.DONE
-        }
-        return {**self.context, "steps": done}
+    def roots(self, run: Run, step: str = "") -> JsonObject:
+        """Return what references reach at a step, or at the end of the workflow."""
+        scope, _id, _index = taken_apart(step)
+        whole = scope_roots(run, self.workflow_in(scope), self.context, scope, step)
+        return {**whole, **item_roots(run, step)}
+
+    def end_roots(self, run: Run, scope: str) -> JsonObject:
+        """Return what references reach at the end of a scope."""
+        return scope_roots(run, self.workflow_in(scope), self.context, scope)
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When a decision is made, with which dice, and under which claim."""
+    """When a decision is made, with which dice, under which claim, and past which gates.
+
+    Attributes:
+        admit: is asked for a holder, a step's name or nothing for the whole run; asking twice for
+            one holder takes no second place.
+    """
 
     now: datetime
     roll: Roll
     fence: int
+    admit: Admit = admits_all
 
 
 class Verb(StrEnum):
@@ -60,12 +91,17 @@ class Verb(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Something to carry out; it was announced in the journal before."""
+    """Something to carry out; it was announced in the journal before.
+
+    Attributes:
+        limit_seconds: gives it less time than its action does, because a deadline is near.
+    """
 
     step: str
     side: Side
     verb: Verb
     attempt: int
+    limit_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,20 +161,83 @@ class Signal:
     payload: JsonObject
 
 
-Mail = Cancel | Signal
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """Somebody did something about an approval; the letter kinds are in `ballot.ACTS`."""
+
+    number: int
+    act: Act
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Somebody wants nothing more to begin for now."""
+
+    number: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Somebody wants a paused run to go on."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Somebody wants a failed or stuck run to go on from where it failed."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Migrate:
+    """Somebody wants a parked run to follow another definition.
+
+    Attributes:
+        definition: the digest of the document that `workflow` was read from.
+        mapping: see `Migrated`.
+        contract: the name, version and digest that the definition belongs to; empty: as before.
+        keeps_approvals: what people approved under the old definition holds for the new one.
+    """
+
+    number: int
+    workflow: Workflow
+    definition: str
+    former: str
+    mapping: Mapping[str, str | None]
+    contract: Mapping[str, str] = field(default_factory=dict)
+    keeps_approvals: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Garbled:
+    """A letter that cannot be read; it takes its place in the mail and changes nothing."""
+
+    number: int
+
+
+Mail = Cancel | Signal | Acted | Pause | Resume | Retry | Migrate | Garbled
 News = Claimed | Returned | Mail
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to write down, then what to carry out, else when to look again.
+    """What to write down, then what to carry out, and when to look again.
 
     Attributes:
         run: the state once the events are written.
-        due_at: None with no calls means that the run is over.
+        calls: to be begun now, side by side; others may be under way already (`run.in_flight`).
+        due_at: when something falls due by itself, also while calls are under way.
     """
 
     run: Run
     events: tuple[Event, ...] = ()
     calls: tuple[Call, ...] = ()
     due_at: datetime | None = None
+
+    @property
+    def rests(self) -> bool:
+        """Say whether no call is under way, so that the claim can be given up until `due_at`."""
+        return not self.run.in_flight()

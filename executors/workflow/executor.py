@@ -9,27 +9,30 @@ import re
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol, cast
 
-from catalog.db import Tx
-from catalog.digest import JsonObject, digest
+from catalog.digest import Json, JsonObject, digest
 from catalog.errors import Finding, Invalid
-from executors import runs
+from catalog.events import Event
+from executors import dead_letters, runs, swift
 from executors.outputs import InvalidOutput, checked, plain_text
 from executors.port import Effect, RunReport, RunState, WorkOrder
 from executors.workflow.act import Actor, Held
 from executors.workflow.check import workflow_findings
 from executors.workflow.exchange import Course
-from executors.workflow.journal import CANCEL, SIGNAL, accepted
+from executors.workflow.journal import accepted
+from executors.workflow.linkage import linked, runs_others
 from executors.workflow.look import Looker
+from executors.workflow.mail import CANCEL, PAUSE, RESUME, RETRY, SIGNAL
 from executors.workflow.parts import Parts
-from executors.workflow.spec import parse_workflow
+from executors.workflow.spec import Priority, parse_workflow
 from executors.workflow.state import Run
 
 MAX_SIGNAL_BYTES = 64 * 1024
 MAX_MAIL = 200
 """A run takes in so many messages; only a cancel gets through after that."""
 
+_PRIORITIES = {Priority.HIGH: runs.HIGH, Priority.NORMAL: runs.NORMAL, Priority.LOW: runs.LOW}
 _SIGNAL_NAME = re.compile(r"[a-z][a-z0-9._-]{0,62}\Z")
 _ADMITTED_LIMIT = 1000
 
@@ -57,10 +60,12 @@ class WorkflowExecutor:
         self._dispatcher = dispatcher
         self._looker = looker
         self._admitted: set[tuple[str, Effect]] = set()
+        self._wholes: dict[tuple[str, str], JsonObject] = {}
+        self._line = parts.database.line(*swift.SETTINGS)
 
     def check(self, definition: JsonObject, files: Mapping[str, str]) -> tuple[Finding, ...]:
         """Return what is wrong with a workflow document."""
-        return workflow_findings(definition, self._parts.kinds)
+        return workflow_findings(definition, self._parts.kinds, files=files)
 
     def start(self, order: WorkOrder) -> RunReport:
         """Store the run and ring, or return the report of the one that has the key already.
@@ -70,9 +75,7 @@ class WorkflowExecutor:
             Conflict: `stale_fence`.
             Unavailable: it is not known whether the run was stored.
         """
-        self._admit(order)
-        contract: JsonObject = {"name": order.contract.name, "version": order.contract.version}
-        order = replace(order, context={**order.context, "contract": contract})
+        order = self.admitted(order)
         if order.effect is Effect.READ:
             return self._looker.look(_held(order))
         run_id = self._parts.mint("run")
@@ -81,11 +84,21 @@ class WorkflowExecutor:
             return RunReport(RunState.PENDING, run_id)
         return self.observe(order.idempotency_key) or RunReport(RunState.UNKNOWN)
 
+    def admitted(self, order: WorkOrder) -> WorkOrder:
+        """Return an order whose definition was found fit, with all that its references reach.
+
+        Raises:
+            Invalid: `invalid_workflow`, with every finding.
+        """
+        order = replace(order, definition=self._whole(order))
+        self._admit(order)
+        contract: JsonObject = {"name": order.contract.name, "version": order.contract.version}
+        return replace(order, context={**order.context, "contract": contract})
+
     def observe(self, idempotency_key: str) -> RunReport | None:
         """Return the run under a key as its row has it."""
-        with self._parts.database.read() as tx:
-            record = runs.by_key(tx, idempotency_key)
-        return None if record is None else record.report
+        with self._parts.database.glance(self._line) as tx:
+            return runs.report_by_key(tx, idempotency_key)
 
     def cancel(self, idempotency_key: str, reason: str) -> None:
         """Leave the wish in the run's mail, once; its driver undoes what was done.
@@ -106,13 +119,48 @@ class WorkflowExecutor:
             NotFound: `run_not_found`.
             Conflict: `mailbox_full`.
         """
-        try:
-            plain = checked(payload, MAX_SIGNAL_BYTES)
-        except InvalidOutput as error:
-            raise _bad_signal("/payload", str(error).replace("answer", "payload")) from error
-        if _SIGNAL_NAME.match(name) is None:
-            raise _bad_signal("/name", "a signal's name is 1 to 63 lower-case letters, digits, and . _ -")
-        self._post(idempotency_key, SIGNAL, {"name": name, "payload": plain}, limit=MAX_MAIL)
+        self._post(idempotency_key, SIGNAL, signal_body(name, payload), limit=MAX_MAIL)
+
+    def pause(self, idempotency_key: str, reason: str) -> None:
+        """Ask that nothing more of a run begins; what is under way ends.
+
+        Raises:
+            NotFound: `run_not_found`.
+            Conflict: `mailbox_full`.
+        """
+        self._post(idempotency_key, PAUSE, {"reason": plain_text(reason)}, limit=MAX_MAIL)
+
+    def resume(self, idempotency_key: str) -> None:
+        """Let a paused run go on.
+
+        Raises:
+            NotFound: `run_not_found`.
+        """
+        self._post(idempotency_key, RESUME, {}, limit=None)
+
+    def retry(self, idempotency_key: str) -> None:
+        """Let a failed or stuck run go on from where it failed, and settle its dead letter.
+
+        Raises:
+            NotFound: `run_not_found`.
+            Conflict: `run_not_ended`, `run_not_retriable`, `run_superseded`.
+        """
+        now = self._parts.clock()
+        with self._parts.database.write() as tx:
+            run_id = runs.reopen(tx, idempotency_key, RETRY, now)
+            dead_letters.settle(tx, run_id, now)
+        self._dispatcher.ring(run_id)
+
+    def _whole(self, order: WorkOrder) -> JsonObject:
+        """Return the order's definition with the sub-workflows that it runs, read once per process."""
+        if not runs_others(order.definition):
+            return order.definition
+        known = (digest(order.definition), order.contract.digest)
+        if known not in self._wholes:
+            if len(self._wholes) >= _ADMITTED_LIMIT:
+                self._wholes.clear()
+            self._wholes[known] = linked(order.definition, self._parts.files_of(order.contract.digest))
+        return self._wholes[known]
 
     def _admit(self, order: WorkOrder) -> None:
         # The same few definitions are started over and over; what was found fit stays fit.
@@ -129,21 +177,10 @@ class WorkflowExecutor:
 
     def _store(self, order: WorkOrder, run_id: str) -> bool:
         now = self._parts.clock()
-        with self._parts.database.write() as tx:
-            is_new = runs.add(tx, run_id, order, accepted(now), now)
-            if is_new:
-                self._tell_of_start(tx, order)
-        return is_new
-
-    def _tell_of_start(self, tx: Tx, order: WorkOrder) -> None:
-        self._parts.record_event(
-            tx,
-            project=order.project,
-            request_uid=order.request_uid,
-            kind="RunStarted",
-            reason="",
-            message=f"{order.operation}: the run was accepted",
-        )
+        message = f"{order.operation}: the run was accepted"
+        told = [Event(order.project, order.request_uid, "RunStarted", message, now)]
+        with self._parts.database.write(self._line, single=True) as tx:
+            return runs.add(tx, run_id, order, accepted(now), now, priority=_priority(order), told=told)
 
     def _post(self, idempotency_key: str, kind: str, body: JsonObject, limit: int | None) -> None:
         now = self._parts.clock()
@@ -151,6 +188,26 @@ class WorkflowExecutor:
             run_id = runs.post(tx, idempotency_key, kind, body, now=now, limit=limit)
         if run_id is not None:
             self._dispatcher.ring(run_id)
+
+
+def signal_body(name: str, payload: JsonObject) -> dict[str, Json]:
+    """Return a signal as it is sent to a run.
+
+    Raises:
+        Invalid: `invalid_signal`.
+    """
+    try:
+        plain = checked(payload, MAX_SIGNAL_BYTES)
+    except InvalidOutput as error:
+        raise _bad_signal("/payload", str(error).replace("answer", "payload")) from error
+    if _SIGNAL_NAME.match(name) is None:
+        raise _bad_signal("/name", "a signal's name is 1 to 63 lower-case letters, digits, and . _ -")
+    return {"name": name, "payload": plain}
+
+
+def _priority(order: WorkOrder) -> int:
+    head = cast("dict[str, Any]", order.definition["metadata"])
+    return _PRIORITIES[Priority(head.get("priority", Priority.NORMAL))]
 
 
 def _held(order: WorkOrder) -> Held:

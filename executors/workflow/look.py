@@ -8,14 +8,17 @@ limit for the whole; what has no answer by then has failed.
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
+from catalog import trace
 from catalog.clock import Clock
 from executors.port import RunReport, RunState
 from executors.retry import Roll
 from executors.workflow.act import Actor, Held
 from executors.workflow.decide import decide
 from executors.workflow.events import Accepted
-from executors.workflow.exchange import Claimed, Decision, Moment, News, Returned
+from executors.workflow.exchange import Call, Claimed, Decision, Moment, News, Returned
+from executors.workflow.naming import names_of_call
 from executors.workflow.state import Run, fold
 from executors.workflow.view import report_of
 
@@ -56,16 +59,21 @@ class Looker:
             held = replace(held, run=decision.run)
             if decision.run.ended is not None:
                 return report_of(decision.run, held.run_id)
-            if self._left(until) <= 0 or (decision.due_at or until) > until:
+            if self._left(until) <= 0 or not (decision.calls or self._is_due_by(until, decision)):
                 return _out_of_time(decision.run)
             news = self._carried_out(held, decision, until)
 
     def _carried_out(self, held: Held, decision: Decision, until: datetime) -> Sequence[News]:
-        if decision.due_at is not None:
+        if not decision.calls and decision.due_at is not None:
             self._pause((decision.due_at - self._clock()).total_seconds())
-        return [
-            Returned(call, self._actor.carry_out(held, call, self._left(until))) for call in decision.calls
-        ]
+        return [self._returned(held, call, until) for call in decision.calls]
+
+    def _returned(self, held: Held, call: Call, until: datetime) -> Returned:
+        with trace.about(partial(names_of_call, held, call)):
+            return Returned(call, self._actor.carry_out(held, call, self._left(until)))
+
+    def _is_due_by(self, until: datetime, decision: Decision) -> bool:
+        return decision.due_at is not None and decision.due_at <= until
 
     def _left(self, until: datetime) -> float:
         return (until - self._clock()).total_seconds()

@@ -6,17 +6,22 @@ to the same claims. A transaction that raises leaves no trace, as in the real on
 """
 
 import copy
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
 from catalog.digest import JsonObject
 from executors.claims import ClaimedRun, Page, Written
+from executors.definitions import Definition
+from executors.gates import Asked
+from executors.late_answers import LateAnswer
 from executors.port import RunReport, RunState
 from executors.runs import Entry, Letter
 from executors.workflow.events import Event
-from executors.workflow.journal import Book
+from executors.workflow.journal import Book, Draft, followed
+from executors.workflow.mail import RETRY
+from executors.workflow.milestones import Migrated
 
 T = TypeVar("T")
 
@@ -31,6 +36,17 @@ class StoredRun:
     entries: list[Entry] = field(default_factory=list)
     letters: list[Letter] = field(default_factory=list)
     report: RunReport = field(default_factory=lambda: RunReport(RunState.PENDING))
+    former: dict[str, JsonObject] = field(default_factory=dict)
+
+    def follow(self, after: Definition, former: str) -> None:
+        """Follow another definition, and keep the one before under its digest."""
+        self.former[former] = self.claim.definition
+        self.claim = replace(
+            self.claim,
+            definition=after.document,
+            context=after.context,
+            contract_digest=after.contract_digest,
+        )
 
     @property
     def is_over(self) -> bool:
@@ -39,10 +55,15 @@ class StoredRun:
 
 
 class MemoryJournal:
-    """Runs by id; `Journal` for workers, plain attributes for whoever looks on."""
+    """Runs by id; `Journal` for workers, plain attributes for whoever looks on.
+
+    Attributes:
+        late: answers that came when their run was another's.
+    """
 
     def __init__(self) -> None:
         self.runs: dict[str, StoredRun] = {}
+        self.late: list[LateAnswer] = []
 
     def add(self, claim: ClaimedRun, first: Entry, due_at: datetime) -> None:
         """Store a new run that nobody has claimed."""
@@ -51,7 +72,7 @@ class MemoryJournal:
     def post(self, run_id: str, kind: str, body: JsonObject, now: datetime) -> None:
         """Leave a message for a run that has not ended, and make it due unless it is being driven."""
         run = self.runs[run_id]
-        if run.is_over:
+        if run.is_over and kind != RETRY:
             return
         number = run.claim.mail + 1
         run.claim = replace(run.claim, mail=number)
@@ -61,22 +82,35 @@ class MemoryJournal:
     def commit(self, turn: Callable[[Book], T]) -> T:
         """Run a function; what it did is undone when it raises."""
         before = {run_id: _copied(run) for run_id, run in self.runs.items()}
+        late = list(self.late)
         try:
-            return turn(_MemoryBook(self.runs))
+            return turn(_MemoryBook(self.runs, self.late))
         except BaseException:
-            self.runs = before
+            self.runs, self.late = before, late
             raise
+
+    def save(self, drafts: Sequence[Draft]) -> Sequence[Written]:
+        """Save drafts as a transaction of their own."""
+        return self.commit(lambda book: book.save_all(drafts))
+
+    def renew(self, owner: str, run_ids: Collection[str], until: datetime) -> Mapping[str, int]:
+        """Put off the end of leases."""
+        mine = [run_id for run_id in run_ids if self.runs[run_id].owner == owner]
+        for run_id in mine:
+            self.runs[run_id].due_at = until
+        return {run_id: self.runs[run_id].claim.mail for run_id in mine}
 
 
 def _copied(run: StoredRun) -> StoredRun:
     twin = copy.copy(run)
-    twin.entries, twin.letters = list(run.entries), list(run.letters)
+    twin.entries, twin.letters, twin.former = list(run.entries), list(run.letters), dict(run.former)
     return twin
 
 
 @dataclass(frozen=True, slots=True)
 class _MemoryBook:
     runs: dict[str, StoredRun]
+    late: list[LateAnswer]
 
     def claim(self, run_id: str | None, owner: str, now: datetime, until: datetime) -> ClaimedRun | None:
         named = [self.runs[run_id]] if run_id is not None else list(self.runs.values())
@@ -87,6 +121,10 @@ class _MemoryBook:
         run.claim = replace(run.claim, fence=run.claim.fence + 1)
         run.owner, run.due_at = owner, until
         return run.claim
+
+    def claim_some(self, limit: int, owner: str, now: datetime, until: datetime) -> Sequence[ClaimedRun]:
+        claimed = (self.claim(None, owner, now, until) for _ in range(limit))
+        return [claim for claim in claimed if claim is not None]
 
     def entries(self, run_id: str) -> Sequence[Entry]:
         return list(self.runs[run_id].entries)
@@ -108,12 +146,22 @@ class _MemoryBook:
         run.report = page.report
         if page.releases:
             run.owner, run.due_at = "", page.due_at
+        for event in events:
+            if isinstance(event, Migrated):
+                run.follow(followed(run.claim, run.letters[event.number - 1].body), event.former)
         return Written.SAVED
 
-    def renew(self, owner: str, run_ids: Collection[str], until: datetime) -> None:
-        for run_id in run_ids:
-            if self.runs[run_id].owner == owner:
-                self.runs[run_id].due_at = until
+    def save_all(self, drafts: Sequence[Draft]) -> Sequence[Written]:
+        return [self.save(draft.held, draft.page, draft.events) for draft in drafts]
+
+    def admit(self, held: ClaimedRun, asked: Asked, now: datetime) -> datetime | None:
+        return None
+
+    def leave(self, held: ClaimedRun, holders: Mapping[str, bool | None], now: datetime) -> None:
+        pass
+
+    def set_aside(self, answers: Sequence[LateAnswer]) -> None:
+        self.late.extend(answer for answer in answers if answer not in self.late)
 
 
 def _is_due(run: StoredRun, now: datetime, *, named: bool) -> bool:

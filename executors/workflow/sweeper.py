@@ -16,11 +16,14 @@ from catalog.db import Database
 from catalog.errors import PlatformError
 from executors import claims
 from executors.claims import DueRun
-from executors.runs import TOPIC
+from executors.runs import SWEEP
 from executors.workflow.executor import Dispatcher
 
 INTERVAL_SECONDS = 5.0
 """A run is rung for again after this long, and a fresh one not before: its starter has just rung."""
+
+NET_SECONDS = 2.0
+"""It looks this often at the least, so that a lease taken meanwhile is known before it ends."""
 
 BATCH = 500
 _SHORTEST_SECONDS = 0.02
@@ -31,7 +34,7 @@ class Sweeper:
     """One thread that looks when something may be due.
 
     Args:
-        bell: rung on `runs` when a run was parked, so that its time is known here.
+        bell: rung on `sweep` when a run was parked or got mail, so that its time is known here.
     """
 
     def __init__(self, database: Database, dispatcher: Dispatcher, bell: Bell, clock: Clock) -> None:
@@ -51,7 +54,7 @@ class Sweeper:
     def stop(self) -> None:
         """Stop looking."""
         self._stopping.set()
-        self._bell.ring(TOPIC)
+        self._bell.ring(SWEEP)
         if self._thread is not None:
             self._thread.join()
 
@@ -69,24 +72,24 @@ class Sweeper:
         return len(overdue)
 
     def _run(self) -> None:
-        rung = self._bell.count(TOPIC)  # before the look at the flag: a stop in between ends the wait
+        rung = self._bell.count(SWEEP)  # before the look at the flag: a stop in between ends the wait
         while not self._stopping.is_set():
-            seconds = INTERVAL_SECONDS
+            seconds = NET_SECONDS
             try:
                 self.sweep()
                 seconds = self._idle_seconds()
             except PlatformError as error:
                 _log.warning("the sweeper rests: %s", error.message)
-            self._bell.wait(TOPIC, rung, seconds)
-            rung = self._bell.count(TOPIC)
+            self._bell.wait(SWEEP, rung, seconds)
+            rung = self._bell.count(SWEEP)
 
     def _idle_seconds(self) -> float:
         now = self._clock()
         with self._database.read() as tx:
             due_at = claims.next_due(tx, after=now)
         if due_at is None:
-            return INTERVAL_SECONDS
-        return min(INTERVAL_SECONDS, max(_SHORTEST_SECONDS, (due_at - now).total_seconds()))
+            return NET_SECONDS
+        return min(NET_SECONDS, max(_SHORTEST_SECONDS, (due_at - now).total_seconds()))
 
 
 def _is_recent(at: datetime, now: datetime) -> bool:

@@ -14,9 +14,11 @@ import re
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import ClassVar
+from urllib.parse import urlsplit
 
 from celery import Celery, signals
+from celery.worker.consumer import Consumer
 from kombu.exceptions import KombuError, OperationalError
 
 from catalog.clock import Clock
@@ -28,12 +30,13 @@ QUEUE = "avow-runs"
 MUTE_SECONDS = 5.0
 """After a failed publish the broker is left alone this long; the sweeper makes up for it."""
 
+AMQP_SCHEMES = frozenset({"amqp", "amqps", "pyamqp"})
 _RUN_ID = re.compile(r"run_[0-9a-z]{26}\Z")
 _HUNG_EXIT_CODE = 70
 _log = logging.getLogger(__name__)
 
 SETTINGS = {
-    # Acknowledge after the run was driven, and not at all when the child died in it.
+    # Acknowledge after the run was driven, and not at all when the child died in it (RabbitMQ: see below).
     "task_acks_late": True,
     "task_reject_on_worker_lost": True,
     "worker_prefetch_multiplier": 1,
@@ -63,6 +66,20 @@ SETTINGS = {
     "task_default_queue": QUEUE,
     "enable_utc": True,
 }
+AMQP_SETTINGS = {
+    # RabbitMQ closes the channel of whoever holds a message for half an hour, and runs may take
+    # longer. A doorbell that was heard is done with: what its worker then loses, the sweeper rings for.
+    "task_acks_late": False,
+    "task_reject_on_worker_lost": False,
+    # The queue outlives the node that it was made on. Such queues know no prefetch that spans a
+    # channel; Celery sees the type and asks for one per consumer.
+    "task_default_queue_type": "quorum",
+    "worker_detect_quorum_queues": True,
+    # A queue that was deleted is made again, like a lost connection.
+    "broker_channel_error_retry": True,
+    "broker_heartbeat": 20,
+    "worker_consumer": f"{__name__}:PlainConsumer",
+}
 CONSUMER_OPTIONS = {
     # Longer than it takes to claim; a run that is driven longer is protected by its claim,
     # so that a message delivered again finds nothing to do.
@@ -73,19 +90,24 @@ CONSUMER_OPTIONS = {
     "socket_keepalive": True,
     "retry_on_timeout": True,
 }
-PUBLISHER_OPTIONS = {
-    **CONSUMER_OPTIONS,
-    "socket_connect_timeout": 1.0,
-    "socket_timeout": 2.0,
-    "max_retries": 0,
-    "connect_retries_timeout": 1.0,
-}
+_AT_ONCE = {"max_retries": 0, "connect_retries_timeout": 1.0}
+PUBLISHER_OPTIONS = {**CONSUMER_OPTIONS, **_AT_ONCE, "socket_connect_timeout": 1.0, "socket_timeout": 2.0}
+AMQP_PUBLISHER_OPTIONS = {**_AT_ONCE, "connect_timeout": 1.0, "read_timeout": 2.0, "write_timeout": 2.0}
 
 
-def celery_app(broker_url: str, options: dict[str, Any] | None = None) -> Celery:
-    """Return a Celery application with the settings that lose nothing."""
+def celery_app(broker_url: str, *, publishes: bool = False) -> Celery:
+    """Return a Celery application with the settings that lose nothing.
+
+    Args:
+        publishes: for whoever must not be held up by a broker that does not answer.
+    """
     app = Celery("avow", broker=broker_url, set_as_current=False)
-    app.conf.update(SETTINGS, broker_transport_options=options or CONSUMER_OPTIONS)
+    if urlsplit(broker_url).scheme in AMQP_SCHEMES:
+        app.conf.update(SETTINGS | AMQP_SETTINGS)
+        app.conf.broker_transport_options = AMQP_PUBLISHER_OPTIONS if publishes else {}
+    else:
+        app.conf.update(SETTINGS)
+        app.conf.broker_transport_options = PUBLISHER_OPTIONS if publishes else CONSUMER_OPTIONS
     return app
 
 
@@ -93,7 +115,7 @@ class Publisher:
     """The dispatcher of a process whose workers are elsewhere."""
 
     def __init__(self, broker_url: str, clock: Clock) -> None:
-        self._app = celery_app(broker_url, PUBLISHER_OPTIONS)
+        self._app = celery_app(broker_url, publishes=True)
         self._clock = clock
         self._muted_until: datetime | None = None
 
@@ -140,6 +162,20 @@ def serve(broker_url: str, factory: str, *, concurrency: int, log_level: str = "
     return int(worker.exitcode or 0)
 
 
+class PlainConsumer(Consumer):  # type: ignore[misc]  # Celery has no types
+    """Celery's consumer, without the thirty queues that it would declare beside a quorum queue.
+
+    They are for delayed messages, of which there are none here.
+    """
+
+    class Blueprint(Consumer.Blueprint):  # type: ignore[misc]  # Celery has no types
+        """The steps of its start."""
+
+        default_steps: ClassVar[list[str]] = [
+            step for step in Consumer.Blueprint.default_steps if "delayed_delivery" not in step
+        ]
+
+
 class _Child:
     """What one child process has; made in the parent, filled after the fork."""
 
@@ -168,7 +204,7 @@ class _Child:
         try:
             self._worker.drive(run_id)
         except PlatformError as error:
-            _log.warning("run %s is left for later: %s", run_id, error.message)
+            _log.warning("run %s is left for later: %s", run_id, error.message, extra={"run": run_id})
 
     def end(self, **_: object) -> None:
         """Let go of what this child holds."""

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from executors.port import RunReport, RunState
+from executors.workflow.approval import waits_for
 from executors.workflow.events import Ended, Side
-from executors.workflow.spec import Workflow
-from executors.workflow.state import Phase, Progress, Run
+from executors.workflow.places import inside, instance
+from executors.workflow.progress import CallId, Phase, Progress, Run
+from executors.workflow.spec import Action, Ask, Doing, Nested, Wait, Workflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,8 @@ class StepView:
     """One step as people see it.
 
     Attributes:
+        id: its name in the run, such as `network[2]/reserve`.
+        uses: the step kind, or `approval`, `wait`, `workflow <file>`.
         undo: where its compensation stands; None when it has none or none was needed.
     """
 
@@ -38,38 +42,65 @@ def report_of(run: Run, run_id: str) -> RunReport:
     """Return the run's state as an executor reports it."""
     if run.ended is not None:
         return _final_report(run, run.ended, run_id)
-    current = _current(run)
-    step = run.current[0] if run.current is not None else ""
-    message = current.failure.message if current.failure is not None else ""
-    if run.compensation is not None:
-        message = run.compensation.message
+    call = _telling(run)
+    progress = Progress() if call is None else run.of(*call)
+    is_waiting = progress.phase in (Phase.WAITING, Phase.HELD, Phase.PARKED) and not run.flying
     return RunReport(
-        state=_state(run, current),
+        state=_state(run, call, progress),
         run_id=run_id,
-        message=message,
-        step=step,
-        attempts=current.attempts,
-        next_attempt_at=current.due_at if current.phase is Phase.WAITING else None,
+        message=_message(run, call, progress),
+        step="" if call is None else call[0],
+        attempts=progress.attempts,
+        next_attempt_at=progress.due_at if is_waiting and not run.is_paused else None,
     )
 
 
 def step_views(workflow: Workflow, run: Run) -> Iterator[StepView]:
-    """Yield every step of the workflow, begun or not."""
+    """Yield every step of the workflow, begun or not, each with its parts that were begun."""
+    return _views(workflow, workflow, run, "")
+
+
+def _views(whole: Workflow, workflow: Workflow, run: Run, scope: str) -> Iterator[StepView]:
     for step in workflow.steps.values():
-        done = run.of(step.id, Side.DO)
-        undone = run.of(step.id, Side.UNDO)
-        failure = undone.failure or done.failure
-        yield StepView(
-            id=step.id,
-            uses=step.do.uses,
-            state=done.phase,
-            attempts=done.attempts,
-            message=failure.message if failure is not None else "",
-            began_at=done.began_at,
-            ended_at=done.ended_at,
-            next_attempt_at=done.due_at,
-            undo=None if undone.phase is Phase.IDLE else undone.phase,
-        )
+        place = inside(scope, step.id)
+        yield _view(run, place, step.do)
+        fan = run.fans.get(place)
+        parts = [instance(place, index) for index in range(len(fan.items))] if fan is not None else []
+        begun = [part for part in parts if (part, Side.DO) in run.progress]
+        for part in begun or [place]:
+            if part != place:
+                yield _view(run, part, step.do)
+            if part in run.scopes and isinstance(step.do, Nested):
+                yield from _views(whole, whole.nested[step.do.file], run, part)
+
+
+def _view(run: Run, place: str, doing: Doing) -> StepView:
+    done, undone = run.of(place, Side.DO), run.of(place, Side.UNDO)
+    failure = undone.failure or done.failure
+    return StepView(
+        id=place,
+        uses=uses_of(doing),
+        state=done.phase,
+        attempts=done.attempts,
+        message=failure.message if failure is not None else _waits_for(run, place, done),
+        began_at=done.began_at,
+        ended_at=done.ended_at,
+        next_attempt_at=done.due_at,
+        undo=None if undone.phase is Phase.IDLE else undone.phase,
+    )
+
+
+def uses_of(doing: Doing) -> str:
+    """Return what a step does, in a word or two: its kind, or what else it is."""
+    match doing:
+        case Action(uses=uses):
+            return uses
+        case Ask():
+            return "approval"
+        case Wait():
+            return "wait"
+        case Nested(file=file):
+            return f"workflow {file}"
 
 
 def _final_report(run: Run, ended: Ended, run_id: str) -> RunReport:
@@ -86,13 +117,53 @@ def _final_report(run: Run, ended: Ended, run_id: str) -> RunReport:
     )
 
 
-def _current(run: Run) -> Progress:
-    return Progress() if run.current is None else run.of(*run.current)
+_TELLING = (Phase.WAITING, Phase.UNCERTAIN, Phase.ASKING, Phase.PARKED, Phase.HELD)
+"""What says most about a run in which no call is under way, first to last."""
 
 
-def _state(run: Run, current: Progress) -> RunState:
+def _telling(run: Run) -> CallId | None:
+    """Return the call or step that says most about where the run stands."""
+    if run.flying:
+        return run.current if run.current in run.flying else next(reversed(run.flying))
+    if run.current in run.live and run.of(*run.current).phase is _TELLING[0]:
+        return run.current
+    for phase in _TELLING:
+        for call in run.live:
+            if run.progress[call].phase is phase:
+                return call
+    return run.current
+
+
+def _state(run: Run, call: CallId | None, progress: Progress) -> RunState:
     if run.compensation is not None:
         return RunState.COMPENSATING
-    if current.phase is Phase.WAITING:
+    if run.flying:
+        return RunState.RUNNING
+    if run.is_paused or progress.phase in (Phase.ASKING, Phase.PARKED, Phase.HELD):
+        return RunState.WAITING
+    if progress.phase is Phase.WAITING:
         return RunState.RETRYING
-    return RunState.PENDING if run.current is None else RunState.RUNNING
+    return RunState.PENDING if call is None else RunState.RUNNING
+
+
+def _message(run: Run, call: CallId | None, progress: Progress) -> str:
+    if run.is_paused and run.pause is not None:
+        return f"paused: {run.pause.reason}"
+    if run.compensation is not None:
+        return run.compensation.message
+    if progress.failure is not None:
+        return progress.failure.message
+    return "" if call is None else _waits_for(run, call[0], progress)
+
+
+def _waits_for(run: Run, place: str, progress: Progress) -> str:
+    match progress.phase:
+        case Phase.ASKING:
+            return waits_for(run.asked[place])
+        case Phase.HELD:
+            return f"waits to be let in at {progress.awaited}"
+        case Phase.PARKED if progress.awaited:
+            return f"waits for the signal {progress.awaited}"
+        case Phase.PARKED if progress.due_at is not None:
+            return f"waits until {progress.due_at.isoformat(timespec='seconds')}"
+    return ""

@@ -1,12 +1,14 @@
 """`avow apply`: makes what files declare so, and says what changed.
 
 Everything is read before anything is sent. Projects come first, then destinations, then
-requests, so that one file may hold all of them. Applying twice changes nothing: the server
-compares, and the same revision before and after means that nothing changed.
+requests, each after those that it uses, so that one file may hold all of them. Applying twice
+changes nothing: the server compares, and the same revision before and after means that nothing
+changed.
 """
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,7 +28,7 @@ _STDIN = Path("-")
 _SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 # What a file may leave unsaid stays as it is; what it says replaces the whole.
 _KEPT = {
-    ManifestKind.REQUEST: ("environment", "owner", "labels"),
+    ManifestKind.REQUEST: ("environment", "owner", "labels", "uses"),
     ManifestKind.DESTINATION: ("labels", "config", "projects", "capacity", "cordoned"),
 }
 
@@ -36,13 +38,24 @@ def apply(
     context: typer.Context,
     *,
     file: Annotated[
-        list[Path], typer.Option("--file", "-f", help="File, folder of files, or - for stdin. Repeatable.")
-    ],
+        list[Path] | None,
+        typer.Option("--file", "-f", help="File, folder of files, or - for stdin. Repeatable."),
+    ] = None,
+    plan: Annotated[str, typer.Option("--plan", help="Do what a kept plan says: avow plan --save.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
 ) -> None:
     """Make what files declare so: kinds Project, Destination and Request."""
     session = session_of(context)
-    manifests = _read(file)
+    if bool(file) is bool(plan):
+        raise Failure(
+            ExitCode.USAGE,
+            "Name files to apply, or a plan.",
+            fix="avow apply -f FILE, or avow apply --plan ID",
+        )
+    if plan:
+        _submit(session, plan, dry_run=dry_run)
+        return
+    manifests = _read(file or ())
     results = []
     with connect(session) as client:
         for manifest in manifests:
@@ -54,13 +67,46 @@ def apply(
         show(session, results)
 
 
+def _submit(session: Session, plan: str, *, dry_run: bool) -> None:
+    query = {"dry_run": True} if dry_run else {}
+    with connect(session) as client:
+        where = path("projects", session.project, "plans", plan, "submit")
+        answer = client.send("POST", where, query=query).document
+    if not session.is_table:
+        show(session, answer)
+    elif dry_run:
+        session.terminal.answer(f"plan {plan} is as it was made: {answer.get('action')} would begin")
+    else:
+        session.terminal.answer(f"request {answer.get('name')} accepted")
+        session.terminal.tell(f"Follow it: avow watch {answer.get('name')}")
+
+
 def _read(files: Sequence[Path]) -> list[Manifest]:
     found: list[Manifest] = []
     for file in _unfolded(files):
         text = sys.stdin.read() if file == _STDIN else text_of(file)
         with told_as_failure():
             found += read_manifests(text, str(file))
-    return sorted(found, key=lambda manifest: _ORDER.index(manifest.kind))
+    return sorted(_users_last(found), key=lambda manifest: _ORDER.index(manifest.kind))
+
+
+def _users_last(manifests: Sequence[Manifest]) -> list[Manifest]:
+    """Return manifests with each request after those of them that it uses."""
+    places = dict(enumerate(manifests))
+    needs = {
+        place: [other for other, each in places.items() if other != place and each.name in _used(manifest)]
+        for place, manifest in places.items()
+    }
+    try:
+        return [places[place] for place in TopologicalSorter(needs).static_order()]
+    except CycleError:
+        return list(manifests)  # the server says what is wrong with a ring
+
+
+def _used(manifest: Manifest) -> list[str]:
+    uses = manifest.body.get("uses")
+    named = [use.get("request") for use in uses if isinstance(use, dict)] if isinstance(uses, list) else []
+    return [str(name) for name in named]
 
 
 def _unfolded(files: Sequence[Path]) -> Iterator[Path]:

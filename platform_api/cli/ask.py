@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from platform_api.cli.client import Client, connect
-from platform_api.cli.failure import ExitCode, Failure, finding_lines
+from platform_api.cli.client import Client, connect, path
+from platform_api.cli.failure import Failure
 from platform_api.cli.output import Document, show
-from platform_api.cli.plans import is_denied, plan_lines, policy_findings
+from platform_api.cli.plans import denial, is_denied, plan_lines
 from platform_api.cli.session import Session, new_app, session_of
 from platform_api.cli.waiting import Wish, wait_for
 from platform_api.cli.words import Asked, Words, asked
@@ -27,8 +27,12 @@ _Env = Annotated[str, typer.Option("--env", help="Its environment; dev unless sa
 _Owner = Annotated[str, typer.Option(help="The team that answers for it.", show_default=False)]
 _Label = Annotated[list[str] | None, typer.Option(help="NAME=VALUE; repeatable.")]
 _Version = Annotated[
-    str, typer.Option(help="An exact version; without it the newest is followed.", show_default=False)
+    str,
+    typer.Option(
+        help="A version, a range (^1.2.0), stable or canary; else what is newest.", show_default=False
+    ),
 ]
+_Uses = Annotated[list[str] | None, typer.Option(help="A request that must be ready before. Repeatable.")]
 _Timeout = Annotated[str, typer.Option(help="How long to watch or wait: 30s, 10m.", show_default=False)]
 
 
@@ -45,16 +49,23 @@ def plan(
     owner: _Owner = "",
     label: _Label = None,
     version: _Version = "",
+    uses: _Uses = None,
+    save: Annotated[bool, typer.Option("--save", help="Keep the plan: avow apply --plan ID.")] = False,
 ) -> None:
     """Show what a request would do, and do nothing.
 
     Ends with 5 when policy would deny it.
     """
     session = session_of(context)
-    words = Words(contract, name, set_ or (), set_json or (), file, env, owner, label or (), version)
+    words = Words(
+        contract, name, set_ or (), set_json or (), file, env, owner, label or (), version, uses or ()
+    )
     with connect(session) as client:
         wanted = asked(client, words, session.project)
-        _planned(session, wanted, _plan(client, wanted))
+        if save:
+            _saved(session, wanted, _stored(client, wanted))
+        else:
+            _planned(session, wanted, _plan(client, wanted))
 
 
 @app.command()
@@ -70,6 +81,7 @@ def request(
     owner: _Owner = "",
     label: _Label = None,
     version: _Version = "",
+    uses: _Uses = None,
     watch: Annotated[bool, typer.Option("--watch", help="Tell what happens until it is ready.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it is ready.")] = False,
     timeout: _Timeout = "",
@@ -77,7 +89,9 @@ def request(
 ) -> None:
     """Ask for a capability."""
     session = session_of(context)
-    words = Words(contract, name, set_ or (), set_json or (), file, env, owner, label or (), version)
+    words = Words(
+        contract, name, set_ or (), set_json or (), file, env, owner, label or (), version, uses or ()
+    )
     with connect(session) as client:
         wanted = asked(client, words, session.project)
         if dry_run:
@@ -103,15 +117,26 @@ def _plan(client: Client, wanted: Asked) -> Document:
     return client.send("PUT", wanted.item_path, wanted.body, query=dry, etag=held.etag).document
 
 
-def _planned(session: Session, wanted: Asked, found: Document) -> None:
+def _stored(client: Client, wanted: Asked) -> Document:
+    operation = "create" if client.find(wanted.item_path) is None else "update"
+    body = wanted.body | {"operation": operation, "name": wanted.name}
+    return client.send("POST", path("projects", wanted.project, "plans"), body).document
+
+
+def _saved(session: Session, wanted: Asked, stored: Document) -> None:
+    found = stored.get("plan")
+    _planned(session, wanted, found if isinstance(found, dict) else {}, whole=stored)
+    session.terminal.tell(f"Kept until {stored.get('expires_at')}: avow apply --plan {stored.get('id')}")
+
+
+def _planned(session: Session, wanted: Asked, found: Document, whole: Document | None = None) -> None:
     if session.is_table:
         for line in plan_lines(found, wanted.name, wanted.body):
             session.terminal.answer(line)
     else:
-        show(session, found)
+        show(session, whole or found)
     if is_denied(found):
-        findings = [] if session.is_table else list(finding_lines(policy_findings(found)))
-        raise Failure(ExitCode.DENIED, "Policy would deny this. Nothing was done.", details=findings)
+        raise denial(found, is_shown=session.is_table)
 
 
 def _preface(session: Session, client: Client, wanted: Asked) -> None:

@@ -6,7 +6,7 @@ is not Avow's as such. A repeated submission carries one idempotency key, so tha
 answer does not make a second request.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +29,7 @@ _GIVE_ONE = (
 )
 _GIVE_ANOTHER = "it may have expired, been revoked, or belong to another server; give another: AVOW_TOKEN"
 
-Query = Mapping[str, str | int | bool]
+Query = Mapping[str, str | int | bool | Sequence[str]]
 
 
 class Unreachable(Failure):

@@ -40,6 +40,7 @@ _EXTRAS = {
         "pip install 'avow[postgres]', then avow up --database-url postgresql+psycopg://...",
     ),
     "celery": ("Celery workers", "pip install 'avow[redis]', then avow up --broker-url redis://..."),
+    "temporalio": ("Temporal", "pip install 'avow[temporal]', then AVOW_TEMPORAL_ADDRESS=host:port avow up"),
     "opa_client": ("OPA server", "pip install 'avow[opa]', then avow up --opa-url http://..."),
 }
 

@@ -123,8 +123,18 @@ def finding_lines(findings: object) -> Iterator[str]:
             yield f"     fix: {one_line(str(finding['fix']))}"
 
 
+def user_lines(users: object) -> Iterator[str]:
+    """Yield who needs what was to be removed."""
+    for user in users if isinstance(users, list) else []:
+        if isinstance(user, dict):
+            who = " ".join(one_line(str(user[name])) for name in ("kind", "ref") if user.get(name))
+            why = one_line(str(user.get("reason") or ""))
+            yield f"used by {who}: {why}" if why else f"used by {who}"
+
+
 def _details(problem: Problem, title: str) -> Iterator[str]:
     yield from finding_lines(problem.document.get("errors"))
+    yield from user_lines(problem.document.get("used_by"))
     if problem.retry_after:
         yield f"try again in {one_line(problem.retry_after)} s"
     marks = {

@@ -64,8 +64,20 @@ _KINDS = (
     Kind("projects", ("NAME=name", "TITLE=title", "AGE=age(created_at)")),
     Kind(
         "contracts",
-        ("NAME=name", "VERSION=version", "OWNER=owner", "AGE=age(published_at)", "DIGEST=short(digest)"),
+        (
+            "NAME=name",
+            "VERSION=version",
+            "STATE=state",
+            "OWNER=owner",
+            "CANARY=share",
+            "AGE=age(published_at)",
+            "DIGEST=short(digest)",
+        ),
         filters=("name",),
+    ),
+    Kind(
+        "capabilities",
+        ("NAME=name", "VERSION=version", "OWNER=owner", "LIFECYCLE=lifecycle", "DESCRIPTION=description"),
     ),
     Kind(
         "requests",
@@ -82,6 +94,20 @@ _KINDS = (
         filters=("phase", "contract", "owner", "environment", "destination", "labels", "q"),
     ),
     Kind(
+        "plans",
+        (
+            "ID=id",
+            "REQUEST=request",
+            "OPERATION=operation",
+            "DOES=action",
+            "STATE=state",
+            "BY=created_by",
+            "AGE=age(created_at)",
+            "UNTIL=expires_at",
+        ),
+        of_project=True,
+    ),
+    Kind(
         "runs",
         (
             "ID=id",
@@ -93,6 +119,50 @@ _KINDS = (
         ),
         of_request=True,
         needs_request=True,
+    ),
+    Kind(
+        "approvals",
+        (
+            "ID=id",
+            "PROJECT=project",
+            "REQUEST=request",
+            "OPERATION=operation",
+            "STEP=step",
+            "STATE=state",
+            "ASKED OF=whom",
+            "AGE=age(opened_at)",
+        ),
+    ),
+    Kind(
+        "dead-letters",
+        (
+            "RUN=run_id",
+            "PROJECT=project",
+            "OPERATION=operation",
+            "REASON=reason",
+            "STEP=step",
+            "AGE=age(at)",
+            "MESSAGE=message",
+        ),
+        has_item=False,
+    ),
+    Kind(
+        "breakers",
+        ("PROJECT=project", "KEY=key", "FAILURES=failures", "LIMIT=limit", "OPEN UNTIL=open_until"),
+        has_item=False,
+    ),
+    Kind(
+        "delegations",
+        (
+            "ID=id",
+            "PERSON=person",
+            "DELEGATE=delegate",
+            "FROM=starts_at",
+            "UNTIL=ends_at",
+            "REASON=reason",
+            "REVOKED=age(revoked_at)",
+        ),
+        has_item=False,
     ),
     Kind(
         "destinations",
@@ -128,6 +198,7 @@ _KINDS = (
             "NAME=name",
             "SUBJECT=subject",
             "GRANTS=grants(grants)",
+            "GROUPS=groups",
             "EXPIRES=expires_at",
             "USED=age(last_used_at)",
             "REVOKED=age(revoked_at)",
@@ -183,9 +254,23 @@ def list_path(kind: Kind, project: str, request: str = "") -> str:
 def item_path(kind: Kind, project: str, name: str) -> str:
     """Return where one thing stands; a contract's version follows its name after an @."""
     contract, at, version = name.partition("@")
-    if kind.name == "contracts" and at:
-        return path("contracts", contract, "versions", version)
+    if kind.name in ("contracts", "capabilities") and at:
+        return path(kind.name, contract, "versions", version)
     return path("projects", project, kind.name, name) if kind.of_project else path(kind.name, name)
+
+
+def version_path(which: str, *parts: str) -> str:
+    """Return where something of a contract's version stands, which is named NAME@VERSION.
+
+    Raises:
+        Failure: when it names none.
+    """
+    name, at, version = which.partition("@")
+    if not (name and at and version):
+        raise Failure(
+            ExitCode.USAGE, f"{which} names no version.", fix="write NAME@VERSION, as in database@1.2.0"
+        )
+    return path("contracts", name, "versions", version, *parts)
 
 
 def _column(text: str) -> Column:

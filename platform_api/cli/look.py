@@ -12,7 +12,7 @@ from platform_api.cli.inputs import pairs
 from platform_api.cli.kinds import Kind, item_path, kind_named, list_path
 from platform_api.cli.output import Document, show
 from platform_api.cli.session import Session, new_app, session_of
-from platform_api.cli.standing import status_lines, tree_lines, why_lines
+from platform_api.cli.standing import deprecation_line, status_lines, tree_lines, why_lines
 from platform_api.cli.tables import plain, table
 
 app = new_app()
@@ -165,6 +165,9 @@ def _answer(session: Session, kind: Kind, found: Document | list[Document]) -> N
     terminal = session.terminal
     for line in table(kind.heads, [_row(row) for row in rows], utc_now(), terminal.room(terminal.out)):
         terminal.answer(line)
+    for row in rows:
+        for line in deprecation_line(row, utc_now()) if kind.name == "requests" else ():
+            terminal.tell(f"{row.get('name')}: {line.strip()}")
 
 
 def _row(document: Document) -> Document:

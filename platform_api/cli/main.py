@@ -40,9 +40,11 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "request": ("ask", "Ask for a capability."),
         "apply": ("apply", "Make what files declare so."),
         "delete": ("steer", "Give something back; what was delivered is torn down."),
+        "keep": ("steer", "Take back a deletion that waits for others."),
     },
     "Look": {
         "get": ("look", "List things of a kind, or show one."),
+        "explain": ("explain", "Explain a capability, or one of its fields."),
         "status": ("look", "Show where a request stands."),
         "why": ("look", "Say why it is not ready, whose move it is and what to do."),
         "watch": ("watch", "Follow a request until it is ready."),
@@ -52,10 +54,35 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "reconcile": ("steer", "Look at a request now instead of at its next turn."),
         "pause": ("steer", "Hold a request: nothing is done to it."),
         "resume": ("steer", "Let a held request go on."),
+        "upgrade": ("versions", "Go to a newer version of its contract."),
+        "pin": ("versions", "Stay on the version that is delivered now."),
+        "rollback": ("versions", "Go back to the version before."),
+        "action": ("acting", "Ask what its contract offers besides a change."),
         "cancel": ("steer", "Stop a run and undo what it did."),
+        "runs": ("runs", "Steer single runs: hold them, move them over."),
+        "dead-letters": ("dead_letters", "List the runs that wait for a person."),
+    },
+    "Decide": {
+        "approvals": ("approvals", "List what is asked of you, or show one."),
+        "approve": ("approvals", "Approve, after you have seen what."),
+        "reject": ("approvals", "Reject, and say why; what was done is undone."),
+        "delegate": ("approvals", "Let somebody else vote in your place, this once."),
+        "away": ("away", "Say who votes in your place while you are away."),
+    },
+    "Write": {
+        "client": ("typed_client", "Write a typed Python client for a capability."),
+        "contract": ("contract", "Start, check, test, compare, sign and publish contracts."),
+        "lint": ("contract", "Name what publishing would refuse, and signs of misuse."),
+        "workflow": ("workflow", "Check, draw, test and try workflows; needs no server."),
     },
     "Administer": {
-        "publish": ("publish", "Publish contracts from their folders."),
+        "publish": ("publish", "Publish contracts from folders, archives or git."),
+        "policy": ("policy", "See what other policies would do."),
+        "canary": ("canary", "Let a share of the requests follow a version."),
+        "deprecate": ("lifecycle", "Tell everybody to leave a version, and by when."),
+        "undeprecate": ("lifecycle", "Take that back."),
+        "retire": ("lifecycle", "End a version that nobody uses any more."),
+        "laggards": ("lifecycle", "List who is still on a version."),
         "token": ("tokens", "Make, list and revoke access tokens."),
         "audit": ("audit", "Check that nobody changed the audit trail."),
         "doctor": ("doctor", "Check the server, and say what is off and how to turn it on."),
@@ -87,17 +114,19 @@ class Commands(TyperGroup):
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the commands under their headings."""
         for heading, part in COMMANDS.items():
-            with formatter.section(heading):
+            formatter.write_heading(heading)
+            with formatter.indentation():
                 formatter.write_dl([(f"{name:<12}", summary) for name, (_, summary) in part.items()])
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write the last words at the margin; a screen has no room for an empty line before them."""
+        formatter.write_text(self.epilog or "")
 
 
 app = typer.Typer(cls=Commands, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True)
 
 
-@app.callback(
-    epilog="Options may also follow the command. Help on one: avow COMMAND --help. "
-    "Completion: avow --install-completion"
-)
+@app.callback(epilog="Options may follow the command. See COMMAND --help and --install-completion.")
 def avow(
     context: typer.Context,
     *,
@@ -154,6 +183,9 @@ def main() -> None:
     except BrokenPipeError:
         # The reader has left (`| head`). Without this, Python complains about it while it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    temporal = sys.modules.get("executors.temporal.line")
+    if temporal is not None:  # its native threads do not outlive an interpreter in peace
+        temporal.leave(code)
     sys.exit(code)
 
 
@@ -183,7 +215,8 @@ def _take_shared_options(command: Any) -> None:
         for nested in command.commands.values():
             _take_shared_options(nested)
     else:
-        command.params.extend(options_after())
+        own = {name for option in command.params for name in option.opts}
+        command.params.extend(options_after(own))
 
 
 if __name__ == "__main__":

@@ -52,10 +52,10 @@ _METADATA = {
 _SPEC = {
     ManifestKind.PROJECT: frozenset({"title"}),
     ManifestKind.DESTINATION: frozenset({"kind", "config", "projects", "capacity", "cordoned"}),
-    ManifestKind.REQUEST: frozenset({"contract", "version", "inputs"}),
+    ManifestKind.REQUEST: frozenset({"contract", "version", "inputs", "uses"}),
 }
 _MAPPINGS = frozenset({"labels", "config", "inputs"})
-_ADDED_BY_GIT = frozenset({"uid", "generation"})
+_ADDED_BY_GIT = frozenset({"uid", "generation", "parent"})
 
 
 def read_manifests(text: str, path: str) -> list[Manifest]:
@@ -93,6 +93,8 @@ def _manifest(document: Mapping[str, Any], place: str) -> Manifest:
         raise _refused(place, findings)
     said = {name: metadata[name] for name in sorted(_METADATA[kind]) if name in metadata} | spec
     body = {name: value for name, value in said.items() if value is not None}
+    if isinstance(body.get("uses"), list):
+        body["uses"] = [{"request": use} if isinstance(use, str) else use for use in body["uses"]]
     return Manifest(kind, metadata["name"], str(metadata.get("project") or ""), body, place)
 
 

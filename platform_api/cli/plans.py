@@ -7,17 +7,33 @@ Pure, over the document that a dry run answers with. `plan` prints it as its ans
 from collections.abc import Iterator
 from typing import Any
 
-from platform_api.cli.failure import finding_lines
+from platform_api.cli.failure import ExitCode, Failure, finding_lines
 from platform_api.cli.output import Document
+from platform_api.cli.spans import fine
+from platform_api.cli.step_tree import step_lines
 from platform_api.cli.tables import plain
 from platform_api.cli.terminal import one_line
 
 _LABEL_WIDTH = 9
+NOTHING_BEGINS = "nothing would be begun"
 
 
 def is_denied(plan: Document) -> bool:
     """Say whether policy would not let it happen."""
     return _part(plan, "policy").get("outcome") == "deny"
+
+
+def denial(plan: Document, *, is_shown: bool) -> Failure:
+    """Return the end of a command whose plan policy denies.
+
+    Args:
+        is_shown: what policy says was printed already, with the plan.
+    """
+    results = _items(_part(plan, "policy"), "results")
+    fixes = (_text(each, "remediation") for each in results if each.get("action") == "deny")
+    fix = next(filter(None, fixes), "change what the policy names")
+    details = () if is_shown else list(finding_lines(policy_findings(plan)))
+    return Failure(ExitCode.DENIED, "Policy would deny this. Nothing was done.", details=details, fix=fix)
 
 
 def plan_lines(plan: Document, name: str, asked: Document) -> Iterator[str]:
@@ -38,7 +54,12 @@ def plan_lines(plan: Document, name: str, asked: Document) -> Iterator[str]:
     yield _line("inputs", _inputs(plan))
     yield from _placement(_part(plan, "placement"))
     yield from _policy(_part(plan, "policy"))
-    yield from _list("steps", [_step(step) for step in _items(plan, "steps")], joint=", ")
+    yield from (_line("asks", _asks(each)) for each in _items(plan, "approvals"))
+    yield from _estimate(_part(plan, "estimate"))
+    steps = _items(plan, "steps")
+    if steps:
+        yield _line("steps", str(len(steps)))
+        yield from step_lines(steps)
     yield from _list("changes", [_change(change) for change in _items(plan, "changes")], joint="; ")
 
 
@@ -88,13 +109,49 @@ def _list(label: str, texts: list[str], joint: str) -> Iterator[str]:
         yield _line(label, f"{len(texts)}: {joint.join(texts)}")
 
 
-def _step(step: Document) -> str:
-    return f"{_text(step, 'id')} ({_text(step, 'uses')})"
+def _asks(approval: Document) -> str:
+    names = [_names(approval, "assignees"), *(f"group {name}" for name in _strings(approval, "groups"))]
+    votes = f" ({_text(approval, 'quorum')} votes)" if approval.get("quorum") not in (None, 1) else ""
+    whom = " or ".join(filter(None, names)) or "an approver of the project"
+    parts = [f"{whom}{votes} at {_text(approval, 'step')}"]
+    if approval.get("expires"):
+        parts.append(f"expires after {_text(approval, 'expires')}, then {_text(approval, 'on_expiry')}")
+    if approval.get("is_certain") is not True:
+        conditions = " and ".join(_strings(approval, "conditions"))
+        parts.append(f"perhaps: if {conditions}" if conditions else "perhaps, or more than once")
+    return "; ".join(parts)
+
+
+def _estimate(estimate: Document) -> Iterator[str]:
+    work, people = _part(estimate, "work"), _part(estimate, "people")
+    if work:
+        asked = f"; people take {_spans(people)}" if people else ""
+        yield _line("takes", _spans(work) + asked)
+    elif estimate.get("reason") and estimate.get("reason") != NOTHING_BEGINS:
+        yield _line("takes", f"not known: {_text(estimate, 'reason')}")
+
+
+def _spans(found: Document) -> str:
+    half, nearly_all = (_seconds(found.get(name)) for name in ("p50_seconds", "p95_seconds"))
+    return f"{half}, nearly always less than {nearly_all}  ({_text(found, 'runs')} runs)"
+
+
+def _seconds(value: object) -> str:
+    return fine(value) if isinstance(value, int | float) else "-"
 
 
 def _change(change: Document) -> str:
     before, after = (one_line(plain(change.get(side))) or "nothing" for side in ("before", "after"))
     return f"{_text(change, 'path')} {before} -> {after}"
+
+
+def _strings(document: Document, name: str) -> list[str]:
+    value = document.get(name)
+    return [one_line(str(item)) for item in value] if isinstance(value, list) else []
+
+
+def _names(document: Document, name: str) -> str:
+    return " or ".join(_strings(document, name))
 
 
 def _line(label: str, text: str) -> str:

@@ -38,7 +38,9 @@ _Port = Annotated[
     int | None, typer.Option(min=0, max=65535, help="Port; 8420 unless said, 0 takes a free one.")
 ]
 _DatabaseUrl = Annotated[str | None, typer.Option(metavar="URL", help="PostgreSQL instead of SQLite.")]
-_BrokerUrl = Annotated[str | None, typer.Option(metavar="URL", help="Redis: Celery workers do the runs.")]
+_BrokerUrl = Annotated[
+    str | None, typer.Option(metavar="URL", help="Redis or RabbitMQ: Celery workers do the runs.")
+]
 _OpaUrl = Annotated[
     str | None, typer.Option(metavar="URL", help="OPA server instead of the embedded engine.")
 ]
@@ -50,8 +52,8 @@ _LISTENING = (signal.SIGINT, signal.SIGTERM)
 
 _PARTS = {
     Role.API: ("database", "policy"),
-    Role.WORKER: ("database", "workers"),
-    Role.RECONCILER: ("database", "policy", "git"),
+    Role.WORKER: ("database", "workers", "temporal"),
+    Role.RECONCILER: ("database", "policy", "temporal", "git"),
 }
 
 OnReady = Callable[[str], None]
@@ -197,7 +199,9 @@ def _parts(settings: Settings) -> Iterator[tuple[str, str, str, str]]:
     if settings.broker_url:
         yield "workers", f"Celery  {without_password(settings.broker_url)}", "ok", ""
     else:
-        yield "workers", f"{settings.workers} embedded", "ok", "(Celery and Redis: --broker-url)"
+        yield "workers", f"{settings.workers} embedded", "ok", "(Celery over Redis or RabbitMQ: --broker-url)"
+    if settings.temporal_address:
+        yield "temporal", f"{settings.temporal_address}  namespace {settings.temporal_namespace}", "ok", ""
     if settings.git_remote:
         yield "git", without_password(settings.git_remote), "ok", ""
     else:

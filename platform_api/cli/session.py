@@ -6,7 +6,7 @@ do not talk load no HTTP library.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from enum import StrEnum
@@ -185,11 +185,18 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def options_after() -> list[Any]:
-    """Return the shared options for a command that takes them after its name as well."""
+def options_after(own: Collection[str] = ()) -> list[Any]:
+    """Return the shared options for a command that takes them after its name as well.
+
+    Args:
+        own: spellings that the command takes for itself, such as `--output` for a folder.
+    """
     donor = new_app()
     donor.command()(_after)
-    return [option for option in typer.main.get_command(donor).params if option.name != "help"]
+    shared = [option for option in typer.main.get_command(donor).params if option.name != "help"]
+    for option in shared:
+        option.opts = [name for name in option.opts if name not in own]
+    return [option for option in shared if option.opts]
 
 
 def _token(given: Given, host: str) -> str:

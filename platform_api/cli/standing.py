@@ -41,6 +41,10 @@ def why_lines(why: Document, now: datetime) -> Iterator[str]:
     since = f" since {age(why.get('since'), now)}" if why.get("since") else ""
     yield f"{_text(why, 'name')} is {_text(why, 'phase').upper()}{since}"
     yield _line("why", f"{_text(why, 'message')}  ({_text(why, 'reason')})")
+    for user in _items(why, "used_by"):
+        reason = f": {_text(user, 'reason')}" if user.get("reason") else ""
+        yield _line("used by", f"{_text(user, 'kind')} {_text(user, 'ref')}{reason}")
+    yield from deprecation_line(why, now)
     waiting = why.get("waiting_on")
     waiting = waiting if isinstance(waiting, dict) else {}
     if waiting.get("kind") == "nobody":
@@ -76,11 +80,37 @@ def headline(request: Document) -> str:
     return f"{_text(request, 'phase').upper()}  {_text(request, 'name')}  {what}  ({', '.join(aside)})"
 
 
+def deprecated(held: Document, now: datetime) -> str:
+    """Return what follows "is deprecated": how long it may be counted on, where to go, why."""
+    parts = []
+    sunset = moment(held.get("sunset_at"))
+    if sunset is not None:
+        left = (sunset - now).total_seconds()
+        day = f"{sunset:%Y-%m-%d}"
+        parts.append(f"until {day}, {coarse(left)} left" if left > 0 else f"its sunset was {day}")
+    if held.get("replacement"):
+        parts.append(f"go to {_text(held, 'replacement')}")
+    if held.get("reason"):
+        parts.append(_text(held, "reason"))
+    return "".join(f"; {part}" for part in parts)
+
+
+def deprecation_line(request: Document, now: datetime) -> Iterator[str]:
+    """Yield that a request's version is deprecated, when it is."""
+    held = request.get("deprecation")
+    if isinstance(held, dict):
+        what = f"{_text(request, 'contract_version')} is deprecated{deprecated(held, now)}"
+        yield _line("version", what)
+
+
 def _facts(request: Document, now: datetime) -> Iterator[str]:
+    yield from _version(request)
+    yield from deprecation_line(request, now)
     inputs = request.get("inputs")
     if isinstance(inputs, dict) and inputs:
         yield _line("inputs", _pairs(inputs))
     yield from _outputs(request)
+    yield from _relations(request)
     if request.get("destination"):
         yield _line("lies on", _text(request, "destination"))
     yield from _commits(request)
@@ -89,6 +119,28 @@ def _facts(request: Document, now: datetime) -> Iterator[str]:
     if request.get("phase") not in ("ready", "deleted"):
         message = _text(unmet(request), "message")
         yield _line("waits for", f"{message or 'its turn'}; see avow why {_text(request, 'name')}")
+
+
+def _relations(request: Document) -> Iterator[str]:
+    if request.get("parent"):
+        yield _line("child of", _text(request, "parent"))
+    uses = [_text(use, "request") for use in _items(request, "uses")]
+    if uses:
+        yield _line("uses", "  ".join(uses))
+    if request.get("deletion_queued_at"):
+        yield _line("goes", "once nothing uses it")
+
+
+def _version(request: Document) -> Iterator[str]:
+    """Yield what is wished, where that is no plain version, and what became of the last upgrade."""
+    wish, held = _text(request, "version"), _text(request, "contract_version")
+    if wish not in ("", held):
+        yield _line("version", f"{held}, for {wish}")
+    if request.get("failed_version"):
+        applied = request.get("applied")
+        delivered = _text(applied, "contract_version") if isinstance(applied, dict) else ""
+        failed = f"the upgrade to {_text(request, 'failed_version')} failed"
+        yield _line("version", f"{failed}; {delivered} is delivered")
 
 
 def _outputs(request: Document) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""`avow delete`, `reconcile`, `pause`, `resume` and `cancel`: changing the course of what there is."""
+"""`avow delete`, `keep`, `reconcile`, `pause`, `resume` and `cancel`: changing the course of things."""
 
 from typing import Annotated
 
@@ -6,7 +6,9 @@ import typer
 
 from platform_api.cli.client import Client, connect, path
 from platform_api.cli.failure import ExitCode, Failure
+from platform_api.cli.lifecycle import delete_version
 from platform_api.cli.output import Document, show
+from platform_api.cli.plans import denial, is_denied, plan_lines
 from platform_api.cli.session import Session, new_app, session_of
 from platform_api.cli.verdict import Goal
 from platform_api.cli.waiting import Wish, wait_for
@@ -14,34 +16,57 @@ from platform_api.cli.waiting import Wish, wait_for
 app = new_app()
 
 _Name = Annotated[str, typer.Argument(help="The request.")]
+_Which = Annotated[
+    str, typer.Argument(metavar="NAME", help="The request; or a version of a contract: NAME@VERSION.")
+]
 _WHATEVER_IT_IS = "*"
 
 
 @app.command()
 def delete(
     context: typer.Context,
-    name: _Name,
+    name: _Which,
     *,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it was seen gone.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Tell what happens until then.")] = False,
     timeout: Annotated[str, typer.Option(help="How long to wait: 30s, 10m.", show_default=False)] = "",
+    when_unused: Annotated[
+        bool, typer.Option("--when-unused", help="While others use it, wait until they are gone.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Give something back: what was delivered is torn down.
 
-    At a terminal it asks first; in a script it does not.
+    NAME@VERSION deletes a version of a contract for good: a draft, or one that is retired and
+    that nobody needs. At a terminal it asks first; in a script it does not.
     """
-    session = session_of(context)
-    if session.may_ask and not yes:
+    session, asks = session_of(context), not (yes or dry_run)
+    if "@" in name:
+        if wait or watch or timeout or when_unused:
+            raise Failure(ExitCode.USAGE, "A version is deleted at once.", fix=f"avow delete {name}")
+        delete_version(session, name, asks=asks, is_dry=dry_run)
+        return
+    if session.may_ask and asks:
         typer.confirm(f"Tear down {name} in project {session.project}?", abort=True, err=True)
+    query = ({"when_unused": True} if when_unused else {}) | ({"dry_run": True} if dry_run else {})
     with connect(session) as client:
         where = path("projects", session.project, "requests", name)
-        deleting = client.send("DELETE", where, etag=_WHATEVER_IT_IS).document
-        if not (wait or watch):
+        deleting = client.send("DELETE", where, query=query, etag=_WHATEVER_IT_IS).document
+        if dry_run:
+            _plan(session, name, deleting)
+        elif wait or watch:
+            wait_for(session, client, Wish(session.project, name, Goal.DELETED, timeout, is_told=watch))
+        elif deleting.get("deletion_queued_at"):
+            _say(session, deleting, "is deleted once nothing uses it", f"See who does: avow why {name}")
+        else:
             _say(session, deleting, "is being deleted", f"Wait for it: avow wait {name} --for deleted")
-            return
-        wish = Wish(session.project, name, Goal.DELETED, timeout, is_told=watch)
-        wait_for(session, client, wish)
+
+
+@app.command()
+def keep(context: typer.Context, name: _Name) -> None:
+    """Take back a deletion that waits until nothing uses the request."""
+    _act(session_of(context), name, "keep", "is kept")
 
 
 @app.command()
@@ -78,6 +103,15 @@ def _act(session: Session, name: str, action: str, said: str) -> None:
     with connect(session) as client:
         where = path("projects", session.project, "requests", name, "actions", action)
         _say(session, client.send("POST", where).document, said, f"Follow it: avow watch {name}")
+
+
+def _plan(session: Session, name: str, found: Document) -> None:
+    if not session.is_table:
+        show(session, found)
+    for line in plan_lines(found, name, {}) if session.is_table else ():
+        session.terminal.answer(line)
+    if is_denied(found):
+        raise denial(found, is_shown=session.is_table)
 
 
 def _say(session: Session, document: Document, said: str, hint: str) -> None:

@@ -21,8 +21,9 @@ _STEP_WIDTH = 24
 _TRY_WIDTH = 6
 _TOOK_WIDTH = 6
 
-_OF_RUNS = ("Step", "Run", "Compensation", "Cancel")
-_UNTOLD = frozenset({"RunSucceeded", "OperationSucceeded", "PhaseChanged"})  # what follows says it better
+_OF_RUNS = ("Step", "Run", "Compensation", "Cancel", "Approval")
+# What stands beside these says it better.
+_UNTOLD = frozenset({"RunSucceeded", "OperationSucceeded", "PhaseChanged", "WaitingForApproval"})
 
 
 class Mark(StrEnum):
@@ -131,10 +132,18 @@ class RunStory:
                 yield Line(Mark.AGAIN, _row(name, "", "its worker was lost; another goes on"))
             case "CompensationStarted":
                 yield Line(Mark.UNDONE, f"undoing what was done: {_text(body, 'message')}")
+            case kind if kind.startswith("Approval"):
+                yield from self._approval(name, kind, body)
             case "CancelRequested":
                 yield Line(Mark.NOTE, f"cancel was asked for: {_text(body, 'reason')}")
             case "Ended":
                 self.is_over = True
+
+    def _approval(self, name: str, kind: str, body: dict[str, Any]) -> Iterator[Line]:
+        told = _of_people(kind, body)
+        if told is not None:
+            yield Line(told[0], _row(name, "", told[1]))
+        self.present = "" if kind == "ApprovalClosed" else f"{name}  waits for people"
 
     def _started(self, name: str, call: _Call, body: dict[str, Any]) -> None:
         attempt = body.get("attempt")
@@ -150,6 +159,50 @@ class RunStory:
         verb = "again" if body.get("retry_at") else "not known whether it took effect; looked up"
         self.present = f"{name}  waits for {_try(call.attempt + 1)}"
         return Line(Mark.AGAIN, _row(name, _try(call.attempt), f"{_failure(body)}; {verb} in {wait}"))
+
+
+def _of_people(type_: str, body: dict[str, Any]) -> tuple[Mark, str] | None:
+    """Return what an entry about an approval is worth; the votes are told one by one."""
+    match type_:
+        case "ApprovalOpened":
+            told = Mark.NOTE, f"waits for {_whom(_part(body, 'task'))}; see avow approvals"
+        case "ApprovalVoted":
+            vote = _part(body, "vote")
+            why = f": {_text(vote, 'reason')}" if vote.get("reason") else ""
+            told = Mark.NOTE, f"{_text(vote, 'person')} says {_text(vote, 'verdict')}{why}"
+        case "ApprovalClaimed":
+            claim = _part(body, "claim")
+            told = Mark.NOTE, f"{_text(claim, 'person')} has it in hand" if claim else "nobody has it in hand"
+        case "ApprovalDelegated":
+            handed = _part(body, "delegation")
+            told = Mark.NOTE, f"{_text(handed, 'giver')} hands it to {_text(handed, 'delegate')}"
+        case "ApprovalReminded":
+            told = Mark.AGAIN, "those who are asked are reminded"
+        case "ApprovalEscalated":
+            told = Mark.AGAIN, f"{_names(body.get('groups'))} are asked too"
+        case "ApprovalClosed":
+            mark = Mark.OK if body.get("outcome") == "approved" else Mark.BAD
+            told = mark, _text(body, "message")
+        case _:
+            return None
+    return told
+
+
+def _whom(task: dict[str, Any]) -> str:
+    people, groups = task.get("assignees"), task.get("groups")
+    asked = [one_line(str(each)) for each in people] if isinstance(people, list) else []
+    asked += [f"group {one_line(str(each))}" for each in groups] if isinstance(groups, list) else []
+    return "approval by " + (" or ".join(asked) or "an approver of the project")
+
+
+def _names(value: object) -> str:
+    names = [one_line(str(each)) for each in value] if isinstance(value, list) else []
+    return " and ".join(names) or "others"
+
+
+def _part(body: dict[str, Any], name: str) -> dict[str, Any]:
+    part = body.get(name)
+    return part if isinstance(part, dict) else {}
 
 
 def _succeeded(name: str, call: _Call, at: datetime | None) -> Line:

@@ -32,13 +32,18 @@ def create(
     subject: Annotated[
         str, typer.Option(help="Who comes with it; the name unless said.", show_default=False)
     ] = "",
+    group: Annotated[
+        list[str] | None,
+        typer.Option(help="A group of whoever comes with it; repeatable."),
+    ] = None,
     days: Annotated[int | None, typer.Option(min=1, help="How long it is good for.")] = None,
 ) -> None:
     """Make a token; its text is shown once."""
     session = session_of(context)
     grants = [_grant(text) for text in grant]
     expiry = {} if days is None else {"expires_in_days": days}
-    body = {"name": name, "subject": subject or name, "grants": grants, **expiry}
+    groups = {"groups": group} if group else {}
+    body = {"name": name, "subject": subject or name, "grants": grants, **groups, **expiry}
     with connect(session) as client:
         made = client.send("POST", path("tokens"), body).document
     if session.is_table:

@@ -33,8 +33,14 @@ class Verdict:
 
 _GO_ON = Verdict(None)
 _REACHED = Verdict(ExitCode.OK)
-NEEDED = ("Available", "Placed", "Allowed", "Applied", "Observed", "InSync", "Written")
-_NEEDS_A_PERSON = frozenset({"OperationFailed", "OutcomeUnknown", "InvalidOutput", "Stuck", "NoDestination"})
+NEEDED = ("Available", "Placed", "Allowed", "Composed", "Applied", "Observed", "InSync", "Written")
+_WAITS_FOR_PEOPLE = "WaitingForApproval"
+_NEEDS_A_PERSON = frozenset(
+    {"OperationFailed", "OutcomeUnknown", "InvalidOutput", "Stuck", "NoDestination"}
+    | {"ApprovalRejected", "ApprovalExpired", "UpgradeFailed"}
+    | {"InputsDoNotFit", "ConversionFailed", "VersionGone"}
+    | {"ChildHeldUp", "ChildMisfit", "ChildNameTaken"}
+)
 _STAYS_DRIFTED = frozenset({"DriftReported", "RepairsDoNotHold"})
 
 
@@ -60,14 +66,16 @@ def verdict(request: Document | None, goal: Goal) -> Verdict:
 
 def unmet(request: Document) -> Document:
     """Return the earliest condition that does not hold, empty when none is stated."""
-    stated = {part.get("type"): part for part in request.get("conditions") or () if isinstance(part, dict)}
+    conditions = request.get("conditions")
+    parts = conditions if isinstance(conditions, list) else ()
+    stated = {part.get("type"): part for part in parts if isinstance(part, dict)}
     known = (stated[name] for name in NEEDED if name in stated)
     return next((condition for condition in known if condition.get("status") != "True"), {})
 
 
 def _unfinished(condition: Document) -> Verdict:
     reason, message = str(condition.get("reason", "")), str(condition.get("message", ""))
-    if "Approval" in reason:
+    if reason == _WAITS_FOR_PEOPLE:
         return Verdict(ExitCode.WAITING, message)
     if condition.get("status") != "False":
         return _GO_ON  # under way, or not known at present

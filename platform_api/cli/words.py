@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from catalog.selection import is_pin
 from platform_api.cli.client import Client, path
 from platform_api.cli.failure import ExitCode, Failure
 from platform_api.cli.inputs import file_inputs, inputs_from, pairs
@@ -29,6 +30,7 @@ class Words:
     owner: str = ""
     labels: Sequence[str] = ()
     version: str = ""
+    uses: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,9 @@ def _body(client: Client, words: Words, held: dict[str, Any]) -> dict[str, Any]:
     body = held | {name: value for name, value in said.items() if value}
     if words.labels:
         body["labels"] = body.get("labels", {}) | pairs(words.labels, "--label")
+    if words.uses:
+        held = body.get("uses", [])
+        body["uses"] = [*held, *({"request": name} for name in dict.fromkeys(words.uses))]
     schema = _schema(client, body) if words.sets else {}
     body["inputs"] = inputs_from(words.sets, words.json_sets, body.get("inputs", {}), schema)
     return body
@@ -90,7 +95,8 @@ def _body(client: Client, words: Words, held: dict[str, Any]) -> dict[str, Any]:
 
 def _schema(client: Client, body: dict[str, Any]) -> dict[str, Any]:
     """Return the contract's inputs, so that `--set` knows a number from a text; empty without one."""
-    version = ("versions", str(body["version"])) if body.get("version") else ()
+    wish = str(body.get("version") or "")
+    version = ("versions", wish) if is_pin(wish) else ()
     answer = client.find(path("contracts", str(body.get("contract")), *version))
     found = {} if answer is None else answer.document
     newest = found.get("newest")

@@ -1,59 +1,114 @@
 """Contracts: published by the team that owns them, and held or released by it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass
 
-from catalog import audit, contracts, events, requests
+from catalog import audit, canaries, contracts, events, provenance_store
 from catalog.actor import Actor
 from catalog.bundle import Bundle, bundle_from_files
-from catalog.contract import OperationName
+from catalog.contract import Contract
 from catalog.contracts import Revision
 from catalog.db import Tx
-from catalog.digest import Json
-from catalog.errors import Finding, Invalid
+from catalog.digest import Json, JsonObject
+from catalog.errors import Invalid
+from catalog.provenance import Provenance, Signature, Source
 from platform_api import access
+from platform_api.commands.children import child_findings
+from platform_api.commands.compatibility import check_compatible, compatibility
+from platform_api.commands.dependents import check_relations, wake_requests
+from platform_api.definitions import definition_findings
 from platform_api.parts import Platform
 from platform_api.receipts import Receipt
+from platform_api.trust import SignatureRefused, check_newer
 from policy.bundle import contract_module
-from reconciler import workqueue
 from reconciler.workqueue import Lane
 
-_AT_ONCE = 1000
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A bundle as it was sent.
+
+    Attributes:
+        source: where its files were fetched from; None when they came along.
+        envelope: the signature, sealed.
+    """
+
+    files: Mapping[str, str]
+    source: Source | None = None
+    envelope: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A revision, and whether it was new."""
+    """A revision, where it came from, and whether it was new."""
 
     revision: Revision
+    provenance: Provenance
     is_new: bool
 
 
 def publish(
-    platform: Platform, actor: Actor, files: Mapping[str, str], receipt: Receipt[Published]
+    platform: Platform,
+    actor: Actor,
+    offer: Offer,
+    receipt: Receipt[Published],
+    *,
+    share: int | None = None,
+    is_draft: bool = False,
 ) -> Published:
     """Publish a bundle; the same bundle again changes nothing.
 
+    Args:
+        share: of the requests that follow it from the first, as of a canary; None makes it for all.
+        is_draft: nobody can ask for it yet, and its content may be replaced.
+
     Raises:
-        Invalid: `invalid_bundle`, `invalid_contract`, `invalid_definition`, with every finding.
-        Denied: `role_missing`, to whoever is no publisher of the owning team.
-        Conflict: `version_published`, `owner_mismatch`.
+        Invalid: `invalid_bundle`, `invalid_contract`, `invalid_definition`, `dependency_cycle`,
+            `dependency_conflict`, with every finding.
+        Denied: `role_missing`, to whoever is no publisher of the owning team; `signature_missing`,
+            `signature_untrusted`, `signature_mismatch`, `signature_replayed`.
+        Conflict: `version_published`, `owner_mismatch`; `canary_alone`, `canary_not_newest`,
+            `canary_not_published`; `breaking_change`, `version_too_low`, unless it is a draft.
     """
-    bundle = bundle_from_files(files)
+    bundle = bundle_from_files(offer.files)
     contract = bundle.contract
     access.check_publisher(actor, contract.owner)
-    _check_definitions(platform, bundle)
-    now = platform.clock()
-    with platform.db.write() as tx:
-        receipt.claim(tx)
-        is_new = contracts.publish(tx, bundle, now, actor.subject)
-        published = Published(contracts.load(tx, contract.name, contract.version), is_new)
-        if is_new:
-            detail: dict[str, Json] = {"digest": bundle.digest, "owner": contract.owner}
-            subject = f"{contract.name}@{contract.version}"
-            _leave(platform, tx, actor, "contract.published", subject=subject, detail=detail)
-            _wake(tx, platform, contract.name, Lane.REPAIR)
-        return receipt.keep(tx, published)
+    with _refusals_kept(platform, actor, bundle, receipt):
+        signature = platform.trust.check(offer.envelope, bundle, platform.clock())
+        _check_definitions(platform, bundle)
+        now, origin = platform.clock(), Provenance(offer.source, signature)
+        with platform.db.write() as tx:
+            receipt.claim(tx)
+            is_new = contracts.publish(tx, bundle, now, actor.subject, origin, is_draft=is_draft)
+            if is_new:
+                _check_newer(tx, contract, signature)
+                detail: dict[str, Json] = {"digest": bundle.digest, "owner": contract.owner, **origin.told()}
+                if share is not None:
+                    held = canaries.load(tx, contract.name, contract.version)
+                    canaries.set_share(tx, held, share, now, actor.subject)
+                    detail["share"] = share
+                subject = f"{contract.name}@{contract.version}"
+                action = "contract.drafted" if is_draft else "contract.published"
+                _leave(platform, tx, actor, action, subject=subject, detail=detail)
+                check_relations(tx, contract)
+                if not is_draft:
+                    check_compatible(tx, bundle)
+                if not receipt.is_dry:  # thousands of rows, which would only be taken back
+                    wake_requests(tx, contract.name, Lane.REPAIR, now, dependents=True)
+            return receipt.keep(tx, _published(tx, contract, is_new=is_new))
+
+
+def fetched(platform: Platform, actor: Actor, url: str, ref: str, path: str) -> Offer:
+    """Return the bundle in a git repository, to be published.
+
+    Raises:
+        Denied: `role_missing`, to whoever publishes nothing; `git_source_refused`, `address_refused`.
+        Invalid, Unavailable: see `platform_api.sources`.
+    """
+    access.check_any_publisher(actor)
+    found = platform.sources.fetch(url, ref, path)
+    return Offer(found.files, found.source)
 
 
 def pause(platform: Platform, actor: Actor, name: str, receipt: Receipt[bool], *, paused: bool) -> bool:
@@ -70,12 +125,50 @@ def pause(platform: Platform, actor: Actor, name: str, receipt: Receipt[bool], *
             contracts.set_paused(tx, name, paused=paused)
             action = "contract.paused" if paused else "contract.resumed"
             _leave(platform, tx, actor, action, subject=name, detail={})
-            _wake(tx, platform, name, Lane.CHANGE)
+            wake_requests(tx, name, Lane.CHANGE, platform.clock())
         return receipt.keep(tx, paused)
 
 
+@contextmanager
+def _refusals_kept(
+    platform: Platform, actor: Actor, bundle: Bundle, receipt: Receipt[Published]
+) -> Iterator[None]:
+    """Leave an entry in the trail when a bundle is refused for its signature; a dry run leaves none."""
+    try:
+        yield
+    except SignatureRefused as error:
+        contract = bundle.contract
+        detail: dict[str, Json] = {"digest": bundle.digest, "owner": contract.owner, "code": error.code}
+        if not receipt.is_dry:
+            with platform.db.write() as tx:
+                audit.append(
+                    tx,
+                    audit.PLATFORM,
+                    platform.clock(),
+                    actor=actor.subject,
+                    action="contract.refused",
+                    subject=f"contract/{contract.name}@{contract.version}",
+                    detail=detail,
+                )
+        raise
+
+
+def _published(tx: Tx, contract: Contract, *, is_new: bool) -> Published:
+    revision = contracts.load(tx, contract.name, contract.version)
+    return Published(revision, provenance_store.load(tx, contract.name, contract.version), is_new)
+
+
+def _check_newer(tx: Tx, contract: Contract, signature: Signature | None) -> None:
+    if signature is not None:
+        newest = provenance_store.newest_signed_at(tx, contract.name, apart_from=contract.version)
+        check_newer(signature, newest)
+
+
 def _check_definitions(platform: Platform, bundle: Bundle) -> None:
-    findings = tuple(_definition_findings(platform, bundle))
+    with platform.db.read() as tx:
+        findings = tuple(child_findings(tx, bundle))
+        compatibility(tx, bundle)  # worked out while nobody waits; `check_compatible` asks again
+    findings += tuple(definition_findings(platform.executors, bundle))
     policy = bundle.contract.policy
     if policy is not None:
         module = contract_module(bundle.files[policy], policy)
@@ -84,37 +177,6 @@ def _check_definitions(platform: Platform, bundle: Bundle) -> None:
         raise Invalid(
             "invalid_definition", "The bundle's workflows or policies cannot be used.", findings=findings
         )
-
-
-def _definition_findings(platform: Platform, bundle: Bundle) -> Iterator[Finding]:
-    checked: set[tuple[str, str]] = set()
-    for name, operation in bundle.contract.operations.items():
-        if (operation.executor, operation.definition) in checked:
-            continue
-        checked.add((operation.executor, operation.definition))
-        yield from _operation_findings(platform, bundle, name)
-
-
-def _operation_findings(platform: Platform, bundle: Bundle, name: OperationName) -> Iterator[Finding]:
-    operation = bundle.contract.operations[name]
-    executor = platform.executors.get(operation.executor)
-    if executor is None:
-        known = ", ".join(sorted(platform.executors))
-        yield Finding(
-            f"contract.yaml#/spec/operations/{name}/executor",
-            "unknown_executor",
-            "there is no such executor here",
-            f"use one of {known}",
-        )
-        return
-    for finding in executor.check(bundle.definition(name), bundle.files):
-        yield replace(finding, pointer=f"{operation.definition}#{finding.pointer}")
-
-
-def _wake(tx: Tx, platform: Platform, name: str, lane: Lane) -> None:
-    uids = requests.uids(tx, requests.Filter(contract=name))
-    for start in range(0, len(uids), _AT_ONCE):
-        workqueue.wake_many(tx, uids[start : start + _AT_ONCE], lane, platform.clock())
 
 
 def _leave(

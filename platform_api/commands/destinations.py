@@ -66,7 +66,8 @@ def delete(
     """Remove a destination on which nothing lies, and return what it was.
 
     Raises:
-        Conflict: `destination_in_use`, `revision_changed`.
+        InUse: `in_use`.
+        Conflict: `revision_changed`.
     """
     access.check_admin(actor)
     with platform.db.write() as tx:

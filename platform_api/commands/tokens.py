@@ -60,6 +60,8 @@ def revoke(platform: Platform, actor: Actor, token_id: str, receipt: Receipt[Tok
 def _audit(platform: Platform, tx: Tx, actor: Actor, action: str, token: Token) -> None:
     grants: list[Json] = [f"{grant.role}:{grant.scope}" for grant in token.grants]
     detail: dict[str, Json] = {"id": token.id, "subject": token.subject, "grants": grants}
+    if token.groups:
+        detail["groups"] = list(token.groups)
     audit.append(
         tx,
         audit.PLATFORM,

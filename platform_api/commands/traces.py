@@ -20,6 +20,8 @@ class Trace(Enum):
     DELETING = ("request.delete", "DeletionRequested", "the deletion of {name} was requested by {actor}")
     PAUSED = ("request.paused", "RequestPaused", "{name} is held by {actor}")
     RESUMED = ("request.resumed", "RequestResumed", "{name} goes on, says {actor}")
+    QUEUED = ("request.queued", "DeletionQueued", "{actor} has {name} deleted once nothing uses it any more")
+    KEPT = ("request.kept", "DeletionTakenBack", "{name} is kept after all, says {actor}")
     RECONCILE = ("request.reconcile", "ReconcileRequested", "{actor} asked to look at {name} now")
 
     def __init__(self, action: str, kind: str, sentence: str) -> None:

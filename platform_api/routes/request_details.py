@@ -4,25 +4,32 @@ from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter
+from pydantic import Field
 
-from catalog import events, fleet_store
+from catalog import events, fleet_store, requests
 from catalog.db import Tx
 from catalog.events import Cursor
 from catalog.request import Request
 from executors import runs
-from platform_api import lookups
+from executors.workflow import inbox
+from executors.workflow.approval import waits_for, whom
+from executors.workflow.inbox import Approval
+from platform_api import lookups, notices
+from platform_api.asking import find_request
+from platform_api.commands.uses import users_of
 from platform_api.decision_views import DecisionView
 from platform_api.doors import READER, List, Parts, PathName, refusals
+from platform_api.lifecycle_views import DeprecationView
 from platform_api.lookups import Committed
 from platform_api.paging import Page
 from platform_api.parts import Platform
-from platform_api.routes.requests import find_request
 from platform_api.run_views import EventView, RunView
 from platform_api.wire import At, Maybe, View
 from policy import store as decisions
 from reconciler import operations
 from reconciler.drift import Difference
-from reconciler.explain import Explanation, explain
+from reconciler.explain import Asked, Explanation, explain
+from reconciler.relation import Obstacle
 from reconciler.situation import load
 
 router = APIRouter(
@@ -31,6 +38,9 @@ router = APIRouter(
     dependencies=[READER],
     responses=refusals(404, 410),
 )
+
+
+_OTHER_REQUESTS = frozenset({"UsedNotReady", "ChildNotReady", "ChildHeldUp", "ChildrenLeaving"})
 
 
 class DifferenceView(View):
@@ -54,8 +64,21 @@ class WaitingOnView(View):
     owner: Maybe[str] = None
 
 
+class UsedByView(View):
+    """Somebody who uses a request."""
+
+    kind: str
+    ref: str
+    reason: Maybe[str] = None
+
+
 class WhyView(View):
-    """Why a request is where it is: what, since when, whose move it is, what to do."""
+    """Why a request is where it is: what, since when, whose move it is, what to do.
+
+    Attributes:
+        used_by: who uses it, or a child of it.
+        deletion_queued_at: since when it is to go as soon as nobody does.
+    """
 
     name: str
     phase: str
@@ -66,13 +89,17 @@ class WhyView(View):
     next_action: str
     retry_at: Maybe[At] = None
     differences: list[DifferenceView]
+    used_by: list[UsedByView] = Field(default_factory=list)
+    deletion_queued_at: Maybe[At] = None
+    contract_version: str
+    deprecation: Maybe[DeprecationView] = None
 
     @classmethod
-    def of(cls, name: str, found: Explanation) -> "WhyView":
+    def of(cls, request: Request, found: Explanation) -> "WhyView":
         """Return the view of an explanation."""
-        waiting = found.waiting_on
+        waiting, held = found.waiting_on, notices.known(request)
         return cls(
-            name=name,
+            name=request.name,
             phase=str(found.phase),
             reason=found.reason,
             message=found.message,
@@ -83,6 +110,8 @@ class WhyView(View):
             next_action=found.next_action,
             retry_at=found.retry_at,
             differences=[DifferenceView.of(each) for each in found.differences],
+            contract_version=request.contract_version,
+            deprecation=None if held is None else DeprecationView.of(held),
         )
 
 
@@ -150,20 +179,46 @@ def list_request_files(platform: Parts, project: PathName, name: PathName) -> Co
 def explain_request(platform: Parts, project: PathName, name: PathName) -> WhyView:
     """Say why a request is where it is, whose move it is, and what to do."""
     request = find_request(platform, project, name)
-    return WhyView.of(name, explanation_of(platform, request))
+    found = WhyView.of(request, explanation_of(platform, request))
+    with platform.db.read() as tx:
+        users = users_of(tx, request)
+    used_by = [UsedByView(kind=each.kind, ref=each.ref, reason=each.reason or None) for each in users]
+    more = {"used_by": used_by, "deletion_queued_at": request.deletion_queued_at}
+    return found.model_copy(update=more)
 
 
 def explanation_of(platform: Platform, request: Request) -> Explanation:
     """Return why a request is where it is."""
     with platform.db.read() as tx:
-        loaded = load(tx, request.uid, platform.clock())
-        return explain(
-            loaded.situation.request,
-            loaded.target.owner,
-            operations.newest(tx, request.uid),
-            lookups.due_at(tx, request.uid),
-            differences_of(platform, tx, request),
-        )
+        return _explained(platform, tx, request)
+
+
+def _explained(platform: Platform, tx: Tx, request: Request) -> Explanation:
+    loaded = load(tx, request.uid, platform.clock())
+    obstacle = loaded.situation.obstacle
+    return explain(
+        loaded.situation.request,
+        loaded.target.owner,
+        operations.newest(tx, request.uid),
+        lookups.due_at(tx, request.uid),
+        differences_of(platform, tx, request),
+        asked=[_asked(approval) for approval in inbox.open_of(tx, request.uid)],
+        obstacle=obstacle,
+        behind=_behind(platform, tx, request, obstacle),
+    )
+
+
+def _behind(platform: Platform, tx: Tx, request: Request, obstacle: Obstacle | None) -> Explanation | None:
+    """Return why the request that stands in the way of another is where it is, if it is a request."""
+    if obstacle is None or obstacle.reason not in _OTHER_REQUESTS:
+        return None
+    found = requests.by_names(tx, request.project, [obstacle.ref]).get(obstacle.ref)
+    return None if found is None else _explained(platform, tx, found)
+
+
+def _asked(approval: Approval) -> Asked:
+    standing = approval.standing
+    return Asked(approval.id, whom(standing), waits_for(standing), standing.task.opened_at)
 
 
 def differences_of(platform: Platform, tx: Tx, request: Request) -> tuple[Difference, ...]:

@@ -1,17 +1,24 @@
 """Runs: how it is being done, step by step."""
 
+from collections.abc import Callable
 from functools import partial
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from executors import runs
+from catalog.actor import Actor
+from executors import late_answers, runs
+from executors.late_answers import LateAnswer
+from executors.runs import RunRecord
 from executors.workflow import history
 from executors.workflow.view import StepView as Step
 from platform_api import lookups
 from platform_api.commands import runs as commands
-from platform_api.doors import Ends, List, Parts, PathId, SignedIn, answer_of, answers, refusals
+from platform_api.commands import steering
+from platform_api.doors import Ending, Ends, List, Parts, PathId, SignedIn, answer_of, answers, refusals
 from platform_api.paging import Page
+from platform_api.parts import Platform
+from platform_api.receipts import Receipt
 from platform_api.run_views import RunView
 from platform_api.wire import At, JsonDocument, Maybe, View
 
@@ -53,6 +60,44 @@ class StepList(View):
     items: list[StepView]
 
 
+class LateAnswerView(View):
+    """What a worker heard that had lost its run; the run does not know of it.
+
+    Attributes:
+        fence: of the claim under which the call was made.
+        outcome: done, absent, or the kind of failure.
+    """
+
+    step: str
+    side: str
+    verb: str
+    attempt: int
+    fence: int
+    outcome: str
+    detail: JsonDocument
+    at: At
+
+    @classmethod
+    def of(cls, answer: LateAnswer) -> "LateAnswerView":
+        """Return the view of an answer."""
+        return cls(
+            step=answer.step,
+            side=answer.side,
+            verb=answer.verb,
+            attempt=answer.attempt,
+            fence=answer.fence,
+            outcome=answer.outcome,
+            detail=dict(answer.detail),
+            at=answer.at,
+        )
+
+
+class LateAnswerList(View):
+    """What came too late for a run, the newest first."""
+
+    items: list[LateAnswerView]
+
+
 class JournalEntryView(View):
     """One line of a run's journal; `seq` runs from 1 without a gap."""
 
@@ -91,6 +136,15 @@ def list_run_events(platform: Parts, actor: SignedIn, run_id: PathId, window: Li
     )
 
 
+@router.get("/late-answers", operation_id="listLateAnswers")
+def list_late_answers(platform: Parts, actor: SignedIn, run_id: PathId) -> LateAnswerList:
+    """List answers that came when another worker had the run already; some may tell of an effect."""
+    with platform.db.read() as tx:
+        project = lookups.project_of_run(tx, actor, run_id)
+        found = late_answers.of_run(tx, project, run_id)
+    return LateAnswerList(items=[LateAnswerView.of(answer) for answer in found])
+
+
 @router.post(
     "/cancel",
     operation_id="cancelRun",
@@ -100,9 +154,52 @@ def list_run_events(platform: Parts, actor: SignedIn, run_id: PathId, window: Li
 )
 def cancel_run(platform: Parts, actor: SignedIn, run_id: PathId, ends: Ends) -> Response:
     """Stop a run; what it did is undone."""
+    return _settled(platform, actor, run_id, ends, commands.cancel)
+
+
+@router.post(
+    "/pause",
+    operation_id="pauseRun",
+    status_code=202,
+    response_model=None,
+    responses=answers(RunView, 200, 202),
+)
+def pause_run(platform: Parts, actor: SignedIn, run_id: PathId, ends: Ends) -> Response:
+    """Hold a run: what is under way ends, nothing more begins."""
+    return _settled(platform, actor, run_id, ends, steering.pause)
+
+
+@router.post(
+    "/resume",
+    operation_id="resumeRun",
+    status_code=202,
+    response_model=None,
+    responses=answers(RunView, 200, 202),
+)
+def resume_run(platform: Parts, actor: SignedIn, run_id: PathId, ends: Ends) -> Response:
+    """Let a held run go on."""
+    return _settled(platform, actor, run_id, ends, steering.resume)
+
+
+@router.post(
+    "/retry",
+    operation_id="retryRun",
+    status_code=202,
+    response_model=None,
+    responses=answers(RunView, 200, 202),
+)
+def retry_run(platform: Parts, actor: SignedIn, run_id: PathId, ends: Ends) -> Response:
+    """Let a failed or stuck run go on from where it failed; its dead letter is settled."""
+    return _settled(platform, actor, run_id, ends, steering.retry)
+
+
+Command = Callable[[Platform, Actor, str, str, Receipt[RunRecord]], RunRecord]
+
+
+def _settled(platform: Platform, actor: Actor, run_id: str, ends: Ending, command: Command) -> Response:
     with platform.db.read() as tx:
         project = lookups.project_of_run(tx, actor, run_id)
-    command = partial(commands.cancel, platform, actor, project, run_id)
     return ends.settle(
-        command, lambda run: answer_of(RunView.of(run), 202, {"Location": f"/v1/runs/{run.id}"})
+        partial(command, platform, actor, project, run_id),
+        lambda run: answer_of(RunView.of(run), 202, {"Location": f"/v1/runs/{run.id}"}),
     )

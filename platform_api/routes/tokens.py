@@ -52,6 +52,9 @@ class CreateToken(Body):
         description="Who comes with it; two tokens of one subject are the same person."
     )
     grants: list[GrantBody] = Field(min_length=1, max_length=50)
+    groups: Annotated[list[Name], Field(max_length=50)] = Field(
+        default=[], description="Groups the person belongs to; approvals are asked of them."
+    )
     expires_in_days: Given[Annotated[int, Field(ge=1, le=MAX_DAYS)]] = None
 
 
@@ -69,6 +72,7 @@ class TokenView(View):
     name: str
     subject: str
     grants: list[GrantView]
+    groups: list[str]
     created_at: At
     created_by: str
     expires_at: Maybe[At] = None
@@ -83,6 +87,7 @@ class TokenView(View):
             name=token.name,
             subject=token.subject,
             grants=[GrantView(role=str(grant.role), scope=grant.scope) for grant in token.grants],
+            groups=list(token.groups),
             created_at=token.created_at,
             created_by=token.created_by,
             expires_at=token.expires_at,
@@ -118,6 +123,7 @@ def create_token(platform: Parts, actor: Admin, body: Created, ends: Ends) -> Re
         created_at=ends.now,
         created_by=actor.subject,
         expires_at=None if body.expires_in_days is None else ends.now + timedelta(days=body.expires_in_days),
+        groups=tuple(dict.fromkeys(body.groups)),
     )
     command = partial(commands.create, platform, actor, token, new=tokens.new_secret)
     # What is kept for a repeated key must not hold the secret, so only the first answer shows it.

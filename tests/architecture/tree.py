@@ -13,7 +13,7 @@ from tests.architecture.measure import Module, measure
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("catalog", "policy", "executors", "reconciler", "platform_api")
-NOT_OURS = ("catalog/library/", "deploy/examples/")
+NOT_OURS = ("catalog/library/", "catalog/starters/", "deploy/examples/")
 GENERATED = "platform_api/migrations/versions/"
 
 

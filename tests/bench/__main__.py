@@ -1,10 +1,13 @@
 """`python -m tests.bench [--only a,b] [--quick] [--peers a,b]`: measure, one JSON object a line.
 
-Lines go to stdout and nothing else does; what is being measured, and what had to be left out,
-is said on stderr. Measurements run one after the other, so that they do not disturb each other.
+Lines go to stdout and nothing else does; what is being measured, what had to be left out, and in
+the end how the engine stands to its marks, is said on stderr. Measurements run one after the other,
+so that they do not disturb each other.
 """
 
 import argparse
+import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Collection, Iterator
@@ -12,8 +15,21 @@ from contextlib import closing
 
 import pytest
 
-from tests.bench import accept, demo, engine, passes, starts, throughput, writeback
+from tests.bench import (
+    accept,
+    crash,
+    demo,
+    engine,
+    impact,
+    marks,
+    passes,
+    starts,
+    throughput,
+    timers,
+    writeback,
+)
 from tests.bench.amounts import FULL, QUICK
+from tests.bench.figures import PRINTED
 from tests.bench.peers import install
 from tests.bench.peers.install import PEERS
 from tests.bench.site import Site
@@ -24,9 +40,12 @@ Measure = Callable[[Site], None]
 MEASURES: dict[tuple[str, ...], Measure] = {
     ("seq_latency", "first_step"): engine.measure,
     ("throughput",): throughput.measure,
+    ("timer_lag", "saga"): timers.measure,
+    ("crash",): crash.measure,
     ("accept",): accept.measure,
     ("reconcile_unchanged",): passes.measure,
     ("writeback_1000",): writeback.measure,
+    ("impact_5k",): impact.measure,
     ("up_ready", "cli_help"): starts.measure,
     ("demo",): demo.measure,
 }
@@ -37,11 +56,14 @@ METRICS = tuple(dict.fromkeys((*OURS, *install.METRICS)))
 def main() -> int:
     """Measure what the command line asks for; return 1 when something could not be measured."""
     told = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(os.EX_TEMPFAIL))  # so that all is stopped and removed
     troubles = 0
     with closing(Site(QUICK if told.quick else FULL)) as site:
         for name, work in _chosen(site, told.only, told.peers):
-            print(f"measuring {name}", file=sys.stderr, flush=True)
+            _say(f"measuring {name}")
             troubles += _carried_out(work)
+    for row in marks.table(marks.judged(PRINTED)):
+        _say(row)
     return int(troubles > 0)
 
 
@@ -65,8 +87,12 @@ def _carried_out(work: Callable[[], Collection[str]]) -> int:
     except Exception:  # noqa: BLE001  # the edge of a measurement: the others are still wanted
         left_out = [traceback.format_exc()]
     for reason in left_out:
-        print(reason, file=sys.stderr, flush=True)
+        _say(reason)
     return len(left_out)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _arguments() -> argparse.Namespace:

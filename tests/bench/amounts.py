@@ -21,6 +21,7 @@ class Amounts:
         starts: cold starts.
         demos: plays of the demo.
         writebacks: changes that wait for the git writer.
+        impacts: live requests that a publish may concern.
     """
 
     spans: int = 300
@@ -33,6 +34,7 @@ class Amounts:
     starts: int = 5
     demos: int = 5
     writebacks: int = 1000
+    impacts: int = 5000
 
 
 FULL = Amounts()
@@ -47,4 +49,5 @@ QUICK = Amounts(
     starts=2,
     demos=1,
     writebacks=100,
+    impacts=200,
 )

@@ -16,7 +16,7 @@ from pathlib import Path
 from catalog import contracts, requests
 from catalog.clock import utc_now
 from catalog.db import Database
-from catalog.digest import JsonObject
+from catalog.digest import Json, JsonObject
 from executors.port import ContractRef, Executor, RunReport, RunState
 from executors.workflow.sweeper import Sweeper
 from platform_api.settings import load
@@ -24,9 +24,11 @@ from platform_api.wiring import Role, Runtime, build
 from reconciler import workqueue
 from reconciler.workqueue import Lane
 from tests.bench.figures import emit_spans
-from tests.bench.site import AVOW, Site
+from tests.bench.peers import floor
+from tests.bench.site import AVOW, ROOT, Site
 from tests.engine import document, order
 from tests.factories import PROJECT, a_bundle, a_request, a_revision, store_project
+from tests.services.children import Child
 
 WARM_RUNS = 20
 LONG_SECONDS = 120.0
@@ -59,12 +61,14 @@ class Engine:
         """Return the door."""
         return self.runtime.platform.executors["workflow"]
 
-    def start(self) -> str:
+    def start(self, definition: JsonObject = FOUR_STEPS, **inputs: Json) -> str:
         """Start the next request's run and return its key."""
         number = next(self.numbers)
-        more = {"request_uid": uid_of(number), "contract": CONTRACT}
-        self.executor.start(order(FOUR_STEPS, f"run-{number}", **more))
-        return f"run-{number}"
+        key = f"run-{number}"
+        context = {"inputs": inputs, "request": {"name": key}, "destination": {}, "outputs": {}}
+        more = {"request_uid": uid_of(number), "contract": CONTRACT, "context": context}
+        self.executor.start(order(definition, key, **more))
+        return key
 
     def run(self) -> tuple[float, float]:
         """Start a run and wait for it; return the seconds to its result and to its first step."""
@@ -72,23 +76,24 @@ class Engine:
         report = self.result(self.start())
         return time.time() - began, float(str(report.outputs["began"])) - began
 
-    def result(self, key: str) -> RunReport:
-        """Return what came of a run, once it has ended."""
+    def result(self, key: str, state: RunState = RunState.SUCCEEDED) -> RunReport:
+        """Return what came of a run, once it has ended as it should."""
         until = time.monotonic() + LONG_SECONDS
         bell = self.runtime.platform.bell
         while time.monotonic() < until:
             rung = bell.count(workqueue.TOPIC)
             report = self.executor.observe(key)
             if report is not None and report.state.is_final:
-                assert report.state is RunState.SUCCEEDED, report.message
+                assert report.state is state, report.message
                 return report
             bell.wait(workqueue.TOPIC, rung, 1.0 if self.hears else _POLL_SECONDS)
         raise TimeoutError(f"{key} did not end")
 
 
 def measure(site: Site) -> None:
-    """Print both figures for each database and each way to a worker."""
+    """Print both figures for each database and each way to a worker, after the floor of the first."""
     for database, url in site.databases():
+        floor.measure_commits(site.new_database(database))
         with engine(site.new_folder("engine"), url) as built:
             store_requests(built.runtime.platform.db, site.amounts.spans + WARM_RUNS)
             _print_latencies(site, built, f"avow-{database}", "in-process")
@@ -100,19 +105,22 @@ def measure(site: Site) -> None:
 
 
 @contextmanager
-def engine(folder: Path, url: str, broker_url: str = "", first: int = 0) -> Iterator[Engine]:
+def engine(
+    folder: Path, url: str, broker_url: str = "", first: int = 0, *, drives: bool = True
+) -> Iterator[Engine]:
     """Build the engine; without a broker, threads of this process drive its runs.
 
     Args:
         folder: for what it keeps beside the database.
         first: the number of the request that the first run is started for.
+        drives: without a broker; False leaves the runs to other processes.
     """
     runtime = build(load({"data_dir": folder, "database_url": url, "broker_url": broker_url}))
     with ExitStack() as stack:
         stack.callback(runtime.stop)
         workers = runtime.background[Role.WORKER]
         sweepers = [part for part in runtime.background[Role.RECONCILER] if isinstance(part, Sweeper)]
-        for part in [*runtime.shared, *(sweepers if broker_url else workers)]:
+        for part in [*runtime.shared, *(workers if drives and not broker_url else sweepers)]:
             part.start()
             stack.callback(part.stop)
         yield Engine(runtime, not broker_url or not runtime.platform.db.is_sqlite, count(first))
@@ -121,20 +129,28 @@ def engine(folder: Path, url: str, broker_url: str = "", first: int = 0) -> Iter
 @contextmanager
 def consumer(site: Site, built: Engine, concurrency: int) -> Iterator[None]:
     """Run an `avow worker` with so many processes on the engine's broker, and wait until it works."""
-    settings = built.runtime.platform.settings
-    options = {
-        "--data-dir": str(settings.folder),
-        "--database-url": settings.database,
-        "--broker-url": settings.broker_url,
-        "--workers": str(concurrency),
-    }
-    words = [word for option in options.items() for word in option]
-    child = site.children.start([*AVOW, "worker", *words], env=site.environment())
+    child = worker(site, built, concurrency)
     try:
         built.run()
         yield
     finally:
         child.stop()
+
+
+def worker(site: Site, built: Engine, size: int) -> Child:
+    """Start an `avow worker` that drives so many of the engine's runs at once.
+
+    With a broker these are processes that it announces runs to, without one threads that look.
+    """
+    settings = built.runtime.platform.settings
+    options = {
+        "--data-dir": str(settings.folder),
+        "--database-url": settings.database,
+        "--broker-url": settings.broker_url,
+        "--workers": str(size),
+    }
+    words = [word for option in options.items() if option[1] for word in option]
+    return site.children.start([*AVOW, "worker", *words], env=site.environment(), cwd=ROOT)
 
 
 def store_requests(database: Database, amount: int) -> None:

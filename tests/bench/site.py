@@ -16,10 +16,11 @@ from pathlib import Path
 
 from tests.bench.amounts import Amounts
 from tests.bench.kinds import PLUGS
-from tests.services import postgres, redis
+from tests.services import postgres, redis, temporal
 from tests.services.children import Children
 from tests.services.postgres import Postgres, start_postgres
 from tests.services.redis import Redis, start_redis
+from tests.services.temporal import Temporal, start_temporal
 
 ROOT = Path(__file__).parents[2]
 PYTHON = sys.executable
@@ -53,6 +54,11 @@ class Site:
     def redis(self) -> Redis:
         """Return the run's Redis, which writes its log to the disk every second."""
         return start_redis(self.children, self.new_folder("redis"), redis.DURABLE)
+
+    @cached_property
+    def temporal(self) -> Temporal:
+        """Return the run's Temporal server, on a file that it forces to the disk."""
+        return start_temporal(self.children, self.new_folder("temporal"), more=temporal.MEASURED)
 
     def databases(self) -> Iterator[tuple[str, str]]:
         """Yield the name under which figures are printed and an empty database, for each kind."""

@@ -1,183 +1,40 @@
-"""What every executor promises, tried on each: the engine in threads and through Celery, the twin.
+"""What every executor promises, tried on each: the engine in threads and through Celery, Temporal, the twin.
 
-A subject says how to make an order go in a certain way, and what took effect; the suite does
-not know how it is done. A new executor joins by a `Subject` of its own.
+How each is set up is in `tests.executor_subjects`; a new executor joins there.
 """
 
 import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
-from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from catalog.bell import Bell
-from catalog.clock import utc_now
-from catalog.db import Database
 from catalog.errors import Conflict, NotFound
-from executors.port import Effect, Executor, RunReport, RunState, WorkOrder
-from executors.twin import Answer, Twin
-from executors.workflow.executor import Dispatcher, create
-from executors.workflow.parts import worker_of
-from executors.workflow.sweeper import Sweeper
-from executors.workflow.tasks import Publisher
-from executors.workflow.threads import Threads
-from tests.engine import counting_mint, document, order, step, undoable
-from tests.engine_worker import parts, worker_program
-from tests.factories import created_database
-from tests.services.children import Children
+from executors.port import GROUNDS, Effect, RunReport, RunState, WorkOrder
+from executors.workflow.ballot import Verdict
+from tests.engine import order, step
+from tests.executor_subjects import ENGINES, FACTS, OUTPUTS, READS, SUBJECTS, Subject, Way, ready
 from tests.services.polling import eventually
-from tests.services.postgres import Postgres
-from tests.services.redis import Redis
-from tests.step_ledger import StepLedger, step_ledger
-
-
-class Way(StrEnum):
-    """How an order goes."""
-
-    WELL = "well"  # steps a and b; outputs and facts
-    BADLY = "badly"  # a is done, b fails
-    HELD = "held"  # a is done, b stays under way until it is released
-    LARGE = "large"  # b answers with 100 MB
-    WRONG = "wrong"  # b answers with what is no JSON
-    LOOKS = "looks"  # reads facts
-    LOOKS_BADLY = "looks badly"  # reads, and fails
-
-
-READS = (Way.LOOKS, Way.LOOKS_BADLY)
-OUTPUTS = {"id": "b"}
-FACTS = {"exists": True}
-
-
-class Subject:
-    """One executor under test."""
-
-    executor: Executor
-
-    def definition(self, way: Way) -> dict[str, Any]:
-        """Return a definition that goes this way."""
-        raise NotImplementedError
-
-    def effects(self, request: str) -> list[str]:
-        """Return what took effect for a request, in order; what was undone as `-name`."""
-        raise NotImplementedError
-
-    def release(self, value: WorkOrder) -> None:
-        """Let a held run go on."""
-        raise NotImplementedError
-
-
-class EngineSubject(Subject):
-    """The built-in engine over a ledger."""
-
-    def __init__(self, executor: Executor, ledger: StepLedger) -> None:
-        self.executor = executor
-        self._ledger = ledger
-
-    def definition(self, way: Way) -> dict[str, Any]:
-        does = {
-            Way.BADLY: "fails",
-            Way.HELD: "holds",
-            Way.LARGE: "sends 100 MB",
-            Way.WRONG: "sends a set",
-            Way.LOOKS_BADLY: "fails",
-        }
-        misbehaves = {"name": "b", "does": does.get(way, "")}
-        if way in READS:
-            return document({"id": "b", "uses": "test.look", "with": misbehaves}, facts=FACTS)
-        second = {**undoable("b"), "with": misbehaves}
-        return document(undoable("a"), second, outputs={"id": "${steps.b.outputs.id}"}, facts=FACTS)
-
-    def effects(self, request: str) -> list[str]:
-        return self._ledger.effects(request)
-
-    def release(self, value: WorkOrder) -> None:
-        self._ledger.release(value.request_uid)
-
-
-class TwinSubject(Subject):
-    """The in-memory twin, scripted."""
-
-    def __init__(self) -> None:
-        self.twin = Twin(utc_now, counting_mint())
-        self.executor = self.twin
-        self.twin.script(Way.WELL, Answer(OUTPUTS, FACTS, ("a", "b")))
-        self.twin.script(Way.BADLY, Answer(OUTPUTS, FACTS, ("a", "b"), failure="the target refuses"))
-        self.twin.script(Way.HELD, Answer(OUTPUTS, FACTS, ("a", "b"), held=True))
-        self.twin.script(Way.LARGE, Answer({"x": "A" * 100_000_000}, FACTS, ("a", "b")))
-        self.twin.script(Way.WRONG, Answer(OUTPUTS, {"x": {1, 2}}, ("a", "b")))
-        self.twin.script(Way.LOOKS, Answer({}, FACTS))
-        self.twin.script(Way.LOOKS_BADLY, Answer(failure="the target refuses"))
-
-    def definition(self, way: Way) -> dict[str, Any]:
-        return {}
-
-    def effects(self, request: str) -> list[str]:
-        found = [(kind, name) for of, kind, name in self.twin.effects if of == request]
-        return [name if kind == "do" else f"-{name}" for kind, name in found]
-
-    def release(self, value: WorkOrder) -> None:
-        self.twin.release(value.idempotency_key)
-
-
-@contextmanager
-def in_threads(database: Database, bell: Bell, ledger: StepLedger) -> Iterator[Subject]:
-    """The engine with a crew of threads in this process."""
-    own = parts(database, ledger.url)
-    threads = Threads(worker_of(own), database, bell, utc_now, size=2)
-    threads.start()
-    yield EngineSubject(create(own, threads), ledger)
-    threads.stop()
-
-
-@contextmanager
-def through_celery(
-    database: Database, bell: Bell, ledger: StepLedger, broker: str, folder: Path
-) -> Iterator[Subject]:
-    """The engine with Celery workers in processes of their own."""
-    url = database.url.render_as_string(hide_password=False)
-    environment = {"ENGINE_DATABASE": url, "ENGINE_LEDGER": ledger.url, "ENGINE_BROKER": broker}
-    publisher = Publisher(broker, utc_now)
-    sweeper = Sweeper(database, publisher, bell, utc_now)
-    sweeper.start()
-    dispatcher: Dispatcher = publisher
-    with closing(Children(folder)) as children:
-        worker_program(children, "celery", environment)
-        yield EngineSubject(create(parts(database, ledger.url), dispatcher), ledger)
-    sweeper.stop()
-    publisher.close()
-
-
-SUBJECTS = ["twin", "threads-sqlite", "threads-postgresql", "celery-sqlite", "celery-postgresql"]
 
 
 @pytest.fixture(scope="module", params=SUBJECTS)
 def subject(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subject]:
     """Give each executor in turn, ready to work."""
-    kind, _, backend = request.param.partition("-")
-    if kind == "twin":
-        yield TwinSubject()
-        return
-    folder = tmp_path_factory.mktemp(request.param)
-    url = f"sqlite:///{folder / 'avow.db'}"
-    if backend == "postgresql":
-        postgres: Postgres = request.getfixturevalue("postgres")
-        url = postgres.new_database()
-    bell = Bell()
-    with ExitStack() as stack:
-        database = stack.enter_context(created_database(url, bell))
-        ledger = stack.enter_context(step_ledger(folder))
-        if kind == "threads":
-            yield stack.enter_context(in_threads(database, bell, ledger))
-            return
-        redis: Redis = request.getfixturevalue("redis_server")
-        yield stack.enter_context(through_celery(database, bell, ledger, redis.new_url(), folder))
+    with ready(request, tmp_path_factory.mktemp(request.param)) as found:
+        yield found
 
 
+on_engines = pytest.mark.parametrize("subject", ENGINES, indirect=True)
+REQUESTER = "alice"
+_CONTEXT = {
+    "inputs": {"size": "s"},
+    "request": {"name": "orders"},
+    "destination": {},
+    "outputs": {},
+    GROUNDS: {"requesters": [REQUESTER]},
+}
 _numbers = itertools.count(1)
 
 
@@ -198,6 +55,7 @@ class Case:
             operation=way.value,
             effect=Effect.READ if way in READS else Effect.WRITE,
             request_uid=self.request,
+            context=_CONTEXT,
         )
 
     def start(self, way: Way = Way.WELL, **more: Any) -> WorkOrder:
@@ -390,3 +248,97 @@ def test_a_sound_definition_has_no_findings(case: Case) -> None:
 
 def test_reports_name_steps_that_exist(case: Case) -> None:
     assert step("b")["id"] == case.end(case.start(Way.BADLY)).step
+
+
+def asked(case: Case) -> WorkOrder:
+    """Start a run that asks people, and wait until it does."""
+    value = case.start(Way.ASKS)
+    eventually(lambda: case.subject.asks(value), "somebody to be asked", 90)
+    assert case.seen(value).state is RunState.WAITING
+    return value
+
+
+@on_engines
+def test_a_run_that_waits_for_a_signal_says_so_and_takes_it(case: Case) -> None:
+    value = case.start(Way.SIGNAL)
+    eventually(lambda: case.seen(value).state is RunState.WAITING, "the wait", 90)
+    assert case.seen(value).step == "go"
+    assert case.effects() == ["a"]
+    case.executor.signal(value.idempotency_key, "go", {"by": "us"})
+    assert case.end(value).outputs == OUTPUTS
+    assert case.effects() == ["a", "b"]
+
+
+@on_engines
+def test_a_signal_that_came_before_its_wait_counts(case: Case) -> None:
+    value = case.start(Way.SIGNAL)
+    case.executor.signal(value.idempotency_key, "go", {})
+    assert case.end(value).state is RunState.SUCCEEDED
+
+
+@on_engines
+def test_a_cancel_ends_a_wait_and_undoes(case: Case) -> None:
+    value = case.start(Way.SIGNAL)
+    eventually(lambda: case.seen(value).state is RunState.WAITING, "the wait", 90)
+    case.executor.cancel(value.idempotency_key, "changed my mind")
+    assert case.end(value).state is RunState.CANCELLED
+    assert case.effects() == ["a", "-a"]
+
+
+@on_engines
+def test_a_timer_ends_by_itself(case: Case) -> None:
+    assert case.end(case.start(Way.TIMER)).outputs == OUTPUTS
+    assert case.effects() == ["a", "b"]
+
+
+@on_engines
+def test_an_approval_lets_the_run_go_on(case: Case) -> None:
+    value = asked(case)
+    case.subject.vote(value, "bob", Verdict.APPROVE)
+    assert case.end(value).state is RunState.SUCCEEDED
+    assert case.effects() == ["a", "b"]
+
+
+@on_engines
+def test_a_rejection_fails_the_run_and_says_whose_it_was(case: Case) -> None:
+    value = asked(case)
+    case.subject.vote(value, "bob", Verdict.REJECT)
+    report = case.end(value)
+    assert (report.state, report.step) == (RunState.FAILED, "ok")
+    assert "rejected by bob: because" in report.message
+    assert case.effects() == ["a", "-a"]
+
+
+@on_engines
+def test_a_forged_vote_of_the_requester_changes_nothing(case: Case) -> None:
+    value = asked(case)
+    case.subject.vote(value, REQUESTER, Verdict.APPROVE)
+    case.subject.vote(value, "bob", Verdict.REJECT)
+    assert case.end(value).state is RunState.FAILED
+
+
+@on_engines
+def test_a_list_is_done_item_by_item_and_handed_on_in_its_order(case: Case) -> None:
+    outputs: dict[str, Any] = dict(case.end(case.start(Way.EACH)).outputs)
+    assert [each["id"] for each in outputs["each"]] == ["c", "c", "c"]
+    assert case.effects() == ["a", "c", "c", "c", "b"]
+
+
+@on_engines
+def test_what_was_done_of_a_list_is_undone(case: Case) -> None:
+    assert case.end(case.start(Way.EACH_BADLY)).state is RunState.FAILED
+    assert case.effects() == ["a", "c", "c", "c", "-c", "-c", "-c", "-a"]
+
+
+@on_engines
+def test_branches_meet_again_and_a_false_condition_skips(case: Case) -> None:
+    assert case.end(case.start(Way.BRANCHES)).state is RunState.SUCCEEDED
+    [first, *both, last] = case.effects()
+    assert (first, sorted(both), last) == ("a", ["c", "d"], "b")
+
+
+@on_engines
+def test_a_sub_workflow_hands_back_its_outputs(case: Case) -> None:
+    report = case.end(case.start(Way.NESTED))
+    assert report.outputs == OUTPUTS | {"inner": {"made": "c", "of": "s"}}
+    assert case.effects() == ["a", "c", "b"]

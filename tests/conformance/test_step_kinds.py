@@ -6,9 +6,10 @@ does not know what a kind does: run twice under one key is one effect; a look be
 the undo works, twice, and also when there was nothing to undo.
 """
 
+import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import count
@@ -23,8 +24,10 @@ from executors.port import Effect
 from executors.registry import Registry
 from executors.step import StepCall, StepKind
 from executors.steps import SHIPPED, builtin
+from tests.factories import PROJECT, UID
 from tests.services.git_http import GitHost
 from tests.services.postgres import Postgres, connect
+from tests.services.programs import ansible_program, terraform_program
 from tests.step_calls import step_call, step_settings
 from tests.web import Web, web_service
 
@@ -66,9 +69,15 @@ class World:
 
     def kinds(self, case: "Case") -> Registry[StepKind]:
         """Return all kinds, allowed to reach what the case needs."""
-        program = Path(sys.executable).resolve()
-        roots = (self.git.root,) if case.kind.startswith("git.") else ()
-        return builtin(step_settings(self.folder, repository_roots=roots, commands={"python": program}), ())
+        allowed: dict[str, Any] = {"commands": {"python": Path(sys.executable).resolve()}}
+        match case.kind.partition(".")[0]:
+            case "git":
+                allowed["repository_roots"] = (self.git.root,)
+            case "ansible":
+                allowed["ansible"] = ansible_program()
+            case "terraform":
+                allowed |= {"terraform": terraform_program(), "stacks": self.folder / "stacks"}
+        return builtin(step_settings(self.folder, **allowed), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +89,7 @@ class Case:
         needs: kinds that run before, with their arguments.
         effects: tells the effects apart: a value that grows with each.
         undo: the kind that undoes it, with its arguments.
+        told: what its outputs say of the thing; what is left says how much this one call had to do.
     """
 
     kind: str
@@ -87,6 +97,7 @@ class Case:
     effects: Callable[[World], object]
     needs: Callable[[World], list[tuple[str, JsonObject]]] = lambda world: []
     undo: Callable[[World], tuple[str, JsonObject]] | None = None
+    told: Callable[[Mapping[str, Any]], object] = dict
 
 
 def shelf(world: World) -> JsonObject:
@@ -125,6 +136,18 @@ def objects(world: World) -> Any:
         return connection.execute(query, (world.name, world.name)).fetchone()
 
 
+def an_idle_connection(world: World) -> JsonObject:
+    connection = connect(world.postgres.port, world.name)
+    world.request.addfinalizer(connection.close)
+    return server(world, database=world.name)
+
+
+def sessions(world: World) -> list[Any]:
+    query = "SELECT pid FROM pg_stat_activity WHERE datname = %s"
+    with closing(connect(world.postgres.port)) as connection:
+        return sorted(connection.execute(query, (world.name,)).fetchall())
+
+
 def a_password(world: World) -> tuple[str, JsonObject]:
     return ("secret.create", {"name": "password"})
 
@@ -157,7 +180,33 @@ def command(world: World) -> JsonObject:
     return {"command": run, "check": [*run, "look"]}
 
 
+def stack(world: World) -> Any:
+    state = world.folder / "stacks" / PROJECT / UID / "main" / "state.json"
+    return json.loads(state.read_text())["resources"] if state.exists() else []
+
+
+def play(world: World, wanted: str = "file") -> JsonObject:
+    place = str(world.folder / "played.conf")
+    return {"playbook": "ansible/site.yaml", "variables": {"place": place, "wanted": wanted}}
+
+
+def played(world: World) -> object:
+    place = world.folder / "played.conf"
+    return (place.stat().st_ino, place.stat().st_mtime_ns) if place.exists() else None
+
+
+MODULE: JsonObject = {"module": "tf"}
 CASES = (
+    Case("terraform.apply", lambda w: MODULE, stack, undo=lambda w: ("terraform.destroy", {})),
+    Case("terraform.destroy", lambda w: {}, stack, needs=lambda w: [("terraform.apply", MODULE)]),
+    Case("terraform.inspect", lambda w: {}, stack, needs=lambda w: [("terraform.apply", MODULE)]),
+    Case(
+        "ansible.play",
+        play,
+        played,
+        undo=lambda w: ("ansible.play", play(w, "absent")),
+        told=lambda outputs: outputs["values"],
+    ),
     Case("files.render", lambda w: {"templates": {"a": "templates/a"}, "values": {"n": 1}}, lambda w: None),
     Case(
         "secret.create",
@@ -165,6 +214,7 @@ CASES = (
         secret_files,
         undo=lambda w: ("secret.delete", {"name": "password"}),
     ),
+    Case("secret.inspect", lambda w: {"name": "password"}, secret_files, needs=lambda w: [a_password(w)]),
     Case("secret.delete", lambda w: {"name": "password"}, secret_files, needs=lambda w: [a_password(w)]),
     Case("git.create_repository", shelf, repositories, undo=lambda w: ("git.delete_repository", shelf(w))),
     Case("git.delete_repository", shelf, repositories, needs=lambda w: [("git.create_repository", shelf(w))]),
@@ -226,6 +276,13 @@ CASES = (
         undo=lambda w: ("postgres.drop_role", server(w, name=f"{w.name}-reader")),
     ),
     Case(
+        "postgres.end_connections",
+        an_idle_connection,
+        sessions,
+        needs=lambda w: [a_password(w), a_role(w), a_database(w)],
+        told=sorted,
+    ),
+    Case(
         "postgres.inspect",
         lambda w: server(w, role=w.name, database=w.name),
         objects,
@@ -235,8 +292,23 @@ CASES = (
 WRITING = [case for case in CASES if case.undo is not None]
 
 
+FILES = {
+    "templates/a": "n = [[ n ]]\n",
+    "tf/main.tf": 'resource "terraform_data" "thing" {}\n',
+    "ansible/site.yaml": """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - ansible.builtin.copy: {dest: "{{ place }}", content: x, mode: "0600", force: false}
+      when: wanted == "file"
+    - ansible.builtin.file: {path: "{{ place }}", state: absent}
+      when: wanted == "absent"
+""",
+}
+
+
 def call_of(arguments: JsonObject, key: str) -> StepCall:
-    return step_call(arguments, key=key, files={"templates/a": "n = [[ n ]]\n"})
+    return step_call(arguments, key=key, files=FILES, timeout_seconds=90.0)
 
 
 @pytest.fixture
@@ -273,6 +345,9 @@ class Trial:
 
     def effects(self) -> object:
         return self.case.effects(self.world)
+
+    def told(self, outputs: Mapping[str, Any]) -> object:
+        return self.case.told(outputs)
 
     def undoing(self) -> tuple[StepKind, StepCall]:
         assert self.case.undo is not None
@@ -315,7 +390,7 @@ def test_it_says_of_itself_what_it_is(trial: Trial) -> None:
 def test_run_twice_under_one_key_it_has_one_effect(trial: Trial) -> None:
     first = trial.kind.run(trial.call)
     once = trial.effects()
-    assert trial.kind.run(trial.call) == first
+    assert trial.told(trial.kind.run(trial.call)) == trial.told(first)
     assert trial.effects() == once
 
 
@@ -329,7 +404,9 @@ def test_its_outputs_are_json(trial: Trial) -> None:
 def test_a_look_afterwards_says_the_outputs_and_changes_nothing(trial: Trial) -> None:
     outputs = trial.kind.run(trial.call)
     once = trial.effects()
-    assert trial.kind.observe(trial.call) == outputs
+    seen = trial.kind.observe(trial.call)
+    assert seen is not None
+    assert trial.told(seen) == trial.told(outputs)
     assert trial.effects() == once
 
 
@@ -355,7 +432,7 @@ def test_undone_it_is_gone_and_undoing_again_changes_nothing(trial: Trial) -> No
     undo, call = trial.undoing()
     outputs = undo.run(call)
     gone = trial.effects()
-    assert undo.run(call) == outputs
+    assert trial.told(undo.run(call)) == trial.told(outputs)
     assert trial.effects() == gone
     assert undo.observe(call) is not None
 

@@ -16,11 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from deploy.demo.catalogue_server import serving
 from tests.services.children import Child, Children
 from tests.services.polling import eventually
 
 ROOT = Path(__file__).parents[2]
+SERVICE = ROOT / "catalog" / "library" / "service"
+WORDS = "Takes orders"
 COMMAND = (sys.executable, "-m", "platform_api.cli.main")
 # What is left of the machine's own settings would make the run depend on where it runs.
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT")
@@ -119,3 +123,50 @@ def _said(child: Child) -> dict[str, str]:
 def avow_server(servers: Children, tmp_path_factory: pytest.TempPathFactory) -> AvowServer:
     """Give the installation that the whole run shares."""
     return start_avow(servers, tmp_path_factory.mktemp("avow"), settings={"AVOW_HTTP_HOSTS": "127.0.0.1"})
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A project with the service contract at hand and a place to put services."""
+
+    server: AvowServer
+    project: str
+    repositories: Path
+
+    def avow(self, *words: str | Path) -> Ended:
+        """Run a command in this project."""
+        return self.server.avow(*words, project=self.project)
+
+    def json(self, *words: str | Path) -> object:
+        """Return what a command answers as JSON."""
+        return self.server.json(*words, project=self.project)
+
+    def service(self, name: str, *words: str) -> Ended:
+        """Ask for a service."""
+        asked = ("request", "service", name, "--set", f"description={WORDS}", "--owner", "team-shop")
+        return self.avow(*asked, *words)
+
+
+@pytest.fixture(scope="module")
+def catalogue_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give a software catalogue that refuses the first entry of every service."""
+    with serving(tmp_path_factory.mktemp("catalogue")) as catalogue:
+        yield catalogue.url
+
+
+@pytest.fixture(scope="module")
+def shop(avow_server: AvowServer, catalogue_url: str) -> Shop:
+    """Give a project in which services can be asked for."""
+    repositories = avow_server.folder / "repositories"
+    config = {"root": str(repositories), "url": f"file://{repositories}", "catalogue_url": catalogue_url}
+    destination = {
+        "apiVersion": "avow/v1",
+        "kind": "Destination",
+        "metadata": {"name": "git-1"},
+        "spec": {"kind": "git-server", "config": config},
+    }
+    (avow_server.folder / "destination.yaml").write_text(yaml.safe_dump(destination))
+    made = Shop(avow_server, avow_server.new_project(), repositories)
+    assert made.avow("publish", SERVICE).code == 0
+    assert made.avow("apply", "-f", avow_server.folder / "destination.yaml").code == 0
+    return made

@@ -3,68 +3,16 @@
 import json
 import signal
 import subprocess
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
 
-from deploy.demo.catalogue_server import serving
-from tests.e2e.conftest import COMMAND, ROOT, AvowServer, Ended, environment, start_avow
+from tests.e2e.conftest import COMMAND, SERVICE, WORDS, AvowServer, Ended, Shop, environment, start_avow
 from tests.services.children import Children
 from tests.services.polling import eventually
 
-SERVICE = ROOT / "catalog" / "library" / "service"
 STEPS = ["repository", "starter_files", "starter", "managed_files", "managed", "register"]
-WORDS = "Takes orders"
-
-
-@dataclass(frozen=True)
-class Shop:
-    """A project with the service contract at hand and a place to put services."""
-
-    server: AvowServer
-    project: str
-    repositories: Path
-
-    def avow(self, *words: str | Path) -> Ended:
-        """Run a command in this project."""
-        return self.server.avow(*words, project=self.project)
-
-    def json(self, *words: str | Path) -> object:
-        """Return what a command answers as JSON."""
-        return self.server.json(*words, project=self.project)
-
-    def service(self, name: str, *words: str) -> Ended:
-        """Ask for a service."""
-        asked = ("request", "service", name, "--set", f"description={WORDS}", "--owner", "team-shop")
-        return self.avow(*asked, *words)
-
-
-@pytest.fixture(scope="module")
-def catalogue_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Give a software catalogue that refuses the first entry of every service."""
-    with serving(tmp_path_factory.mktemp("catalogue")) as catalogue:
-        yield catalogue.url
-
-
-@pytest.fixture(scope="module")
-def shop(avow_server: AvowServer, catalogue_url: str) -> Shop:
-    """Give a project in which services can be asked for."""
-    repositories = avow_server.folder / "repositories"
-    config = {"root": str(repositories), "url": f"file://{repositories}", "catalogue_url": catalogue_url}
-    destination = {
-        "apiVersion": "avow/v1",
-        "kind": "Destination",
-        "metadata": {"name": "git-1"},
-        "spec": {"kind": "git-server", "config": config},
-    }
-    (avow_server.folder / "destination.yaml").write_text(yaml.safe_dump(destination))
-    made = Shop(avow_server, avow_server.new_project(), repositories)
-    assert made.avow("publish", SERVICE).code == 0
-    assert made.avow("apply", "-f", avow_server.folder / "destination.yaml").code == 0
-    return made
 
 
 def steering(ended: Ended) -> set[str]:
@@ -80,6 +28,20 @@ def test_publishing_and_applying_twice_changes_nothing(shop: Shop) -> None:
     assert (again.code, again.out) == (0, "destination git-1 unchanged\n")
 
 
+def test_a_planned_publish_looks_at_what_is_there(shop: Shop) -> None:
+    ended = shop.avow("publish", "--plan", SERVICE)
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.startswith(f"Impact of {SERVICE} on ")
+
+
+def test_a_kept_plan_is_done_once(shop: Shop) -> None:
+    kept = shop.avow("plan", "service", "kept", "--set", f"description={WORDS}", "--save", "-o", "name")
+    plan = kept.out.strip()
+    assert plan.startswith("pln_")
+    assert shop.avow("apply", "--plan", plan).out == "request kept accepted\n"
+    assert shop.avow("apply", "--plan", plan).code == 6
+
+
 def test_a_plan_says_everything_and_does_nothing(shop: Shop) -> None:
     ended = shop.avow("plan", "service", "planned", "--set", f"description={WORDS}")
     assert ended.code == 0
@@ -88,7 +50,8 @@ def test_a_plan_says_everything_and_does_nothing(shop: Shop) -> None:
         "  inputs    description=Takes orders  language=python (default)  tier=internal (default)\n"
         in ended.out
     )
-    assert "  steps     6: repository (git.create_repository)" in ended.out
+    assert "  steps     6\n      1 -- repository " in ended.out
+    assert "git.create_repository, undone when it fails later\n" in ended.out
     assert shop.avow("status", "planned").code == 3
 
 

@@ -2,9 +2,11 @@
 
 Only places change: the folder below /tmp, ports and the database's administrator are replaced by
 ones of the test's own, in the commands and in the files that are applied. `export` lines become
-the environment; the servers that a reader would start in terminals of their own are started aside.
+the environment, `NAME=value` before a command holds for it alone, `> file` takes what it answers;
+the servers that a reader would start in terminals of their own are started aside.
 """
 
+import json
 import os
 import re
 import shlex
@@ -12,7 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,14 +26,45 @@ from tests.services.children import Child, Children
 from tests.services.polling import eventually
 from tests.services.ports import LOOPBACK, free_port
 from tests.services.postgres import Postgres
+from tests.services.programs import ansible_program, terraform_program
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "deploy/examples"
-NAMES = {"golden-path", "database"}
-READY = {"avow up": "ready in", "python deploy": "catalogue at"}
+NAMES = {"golden-path", "database", "environment", "onboarding", "order-saga", "incident"}
+READY = {
+    "avow up": "ready in",
+    "python deploy/demo/catalogue_server.py": "catalogue at",
+    "python deploy/demo/company_server.py": "company at",
+    "python deploy/demo/alert_receiver.py": "alerts at",
+}
+FAILED, ASKED, DENIED = 7, 9, 5
 ALARMING = re.compile(r"WARNING|Warning\b|Traceback|\x1b")
 ADMINISTRATOR = "examples_admin"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A command line, as a shell takes it.
+
+    Attributes:
+        into: the file that takes what it answers; empty when the reader does.
+    """
+
+    words: list[str]
+    variables: dict[str, str]
+    into: str = ""
+
+    @classmethod
+    def of(cls, line: str) -> "Spoken":
+        """Return what a line says."""
+        words, into = shlex.split(line), ""
+        if ">" in words:
+            *words, _, into = words
+        variables: dict[str, str] = {}
+        while re.match(r"[A-Z_]+=", words[0]):
+            name, _, variables[name] = words.pop(0).partition("=")
+        return cls(words, variables, into)
 
 
 @dataclass
@@ -57,34 +90,51 @@ class Reader:
             text = text.replace(place, ours)
         return text
 
-    def follow(self, afterwards: Mapping[str, Callable[[], object]]) -> None:
-        """Run every command of the README; what is named here is waited for after a command."""
+    def follow(
+        self,
+        afterwards: Mapping[str, Callable[[], object]],
+        ends_with: Mapping[str, Sequence[int]] | None = None,
+    ) -> None:
+        """Run every command of the README.
+
+        Args:
+            afterwards: what is waited for after a command.
+            ends_with: the exit codes of a command that does not end well, each time that it is run.
+        """
+        codes = {command: iter(told) for command, told in (ends_with or {}).items()}
         for command in commands(self.name):
-            words = shlex.split(self.here(command))
-            if words[0] == "export":
-                name, _, value = words[1].partition("=")
+            spoken = Spoken.of(self.here(command))
+            bare = " ".join(spoken.words)
+            if spoken.words[0] == "export":
+                name, _, value = spoken.words[1].partition("=")
                 self.environment[name] = value
-            elif sign := next((sign for start, sign in READY.items() if command.startswith(start)), ""):
-                self._start(words, sign)
+            elif sign := next((sign for start, sign in READY.items() if bare.startswith(start)), ""):
+                self._start(spoken, sign)
             else:
-                self.said.append((command, self.run(*words)))
+                code = next(codes.get(command, iter(())), 0)
+                self.said.append((command, self._run(spoken, code)))
             afterwards.get(command, lambda: None)()
 
     def run(self, *words: str) -> str:
         """Run a command that must succeed, and return what it printed."""
-        done = subprocess.run(
-            program(words),
-            cwd=self.tree,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, f"{shlex.join(words)}\n{done.stdout}"
-        assert ALARMING.search(done.stdout) is None
-        return done.stdout
+        return self._run(Spoken([*words], {}), 0)
+
+    def _run(self, spoken: Spoken, code: int) -> str:
+        with (self.tree / (spoken.into or os.devnull)).open("w") as taken:
+            done = subprocess.run(
+                program(spoken.words),
+                cwd=self.tree,
+                env=self.environment | spoken.variables,
+                stdin=subprocess.DEVNULL,
+                stdout=taken if spoken.into else subprocess.PIPE,
+                stderr=subprocess.PIPE if spoken.into else subprocess.STDOUT,
+                text=True,
+                check=False,
+            )
+        printed = done.stderr if spoken.into else done.stdout
+        assert done.returncode == code, f"{shlex.join(spoken.words)}\n{printed}"
+        assert ALARMING.search(printed) is None
+        return printed
 
     def answers(self, command: str) -> list[str]:
         """Return what a command printed, each time that it was run."""
@@ -99,10 +149,14 @@ class Reader:
             assert server.wait() == 0, server.output()
             assert ALARMING.search(server.output()) is None
 
-    def _start(self, words: list[str], sign: str) -> None:
-        command = [*program(words)]
-        server = self.children.start(command, cwd=self.tree, env=self.environment, stop_signal=signal.SIGINT)
-        eventually(lambda: not server.is_running or sign in server.output(), f"{words[:2]} to start")
+    def _start(self, spoken: Spoken, sign: str) -> None:
+        server = self.children.start(
+            program(spoken.words),
+            cwd=self.tree,
+            env=self.environment | spoken.variables,
+            stop_signal=signal.SIGINT,
+        )
+        eventually(lambda: not server.is_running or sign in server.output(), f"{spoken.words[:2]} to start")
         assert server.is_running, server.output()
         self.servers.append(server)
 
@@ -114,7 +168,7 @@ def commands(name: str) -> list[str]:
     return [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")]
 
 
-def program(words: list[str] | tuple[str, ...]) -> list[str]:
+def program(words: Sequence[str]) -> list[str]:
     """Return a command line with our own interpreter in it."""
     ours = {"avow": [sys.executable, "-m", "platform_api.cli.main"], "python": [sys.executable, "-u"]}
     return [*ours.get(words[0], words[:1]), *words[1:]]
@@ -213,3 +267,82 @@ def log_in(reader: Reader, postgres: Postgres) -> None:
         password=password,
     ) as connection:
         connection.execute("CREATE TABLE orders (id int)")
+
+
+def decided(reader: Reader, name: str, step: str) -> Callable[[], object]:
+    """Return a wait for the end of what was asked at a step; a reader at a terminal is slower than that."""
+
+    def is_over() -> bool:
+        asked = json.loads(reader.run("avow", "approvals", "--request", name, "--inbox", "all", "-o", "json"))
+        return all(each["step"] != step for each in asked)
+
+    return lambda: eventually(is_over, f"the end of {step}")
+
+
+def test_an_environment_is_looked_at_twice_and_a_rejected_one_leaves_nothing(
+    tmp_path: Path, children: Children
+) -> None:
+    terraform_program()
+    ansible_program()
+    reader = reader_of("environment", tmp_path, children, {"8434": str(free_port())})
+    person = "AVOW_TOKEN_FILE=/tmp/avow-environment/{} avow {}"
+    evidence = "approve checkout --yes --evidence report=https://qa.example.org/reports/7"
+    no = 'reject cart --reason "This network is taken." --yes'
+    cart = "avow request machines cart --env test --owner team-orders --watch"
+    reader.follow(
+        {
+            person.format("sam", "approve checkout --yes"): decided(reader, "checkout", "security"),
+            person.format("quinn", evidence): decided(reader, "checkout", "qa"),
+            person.format("sam", no): decided(reader, "cart", "security"),
+        },
+        {"avow watch checkout": (ASKED, ASKED, 0), cart: (ASKED,), "avow watch cart": (FAILED,)},
+    )
+    assert "READY  checkout" in reader.answers("avow watch checkout")[-1]
+    assert "This network is taken." in reader.answers("avow why cart")[0]
+    assert "DELETED  checkout" in reader.answers("avow delete checkout --yes --watch")[0]
+    assert list((tmp_path / "avow/data/stacks").rglob("state.json")) == []
+    assert list((tmp_path / "avow/machines").iterdir()) == []
+    reader.ends()
+
+
+def test_onboarding_is_approved_by_a_stand_in_and_undone_when_the_repositories_are_down(
+    tmp_path: Path, children: Children
+) -> None:
+    reader = reader_of("onboarding", tmp_path, children, {"8431": str(free_port())})
+    yes = "AVOW_TOKEN_FILE=/tmp/avow-onboarding/otto avow approve kim --yes"
+    reader.follow({yes: decided(reader, "kim", "approved")}, {"avow watch kim": (ASKED, FAILED)})
+    assert "503" in reader.answers("avow why kim")[0]
+    told = reader.servers[0].output().splitlines()[1:]
+    assert told[:2] == ["PUT /directory/accounts/kim 201", "PUT /cloud/roles/kim 201"]
+    assert told[2:6] == ["PUT /repositories/members/kim 503"] * 4
+    assert told[6:8] == ["DELETE /cloud/roles/kim 204", "DELETE /directory/accounts/kim 204"]
+    assert "DELETED  kim" in reader.answers("avow delete kim --yes --watch")[0]
+    reader.ends()
+
+
+def test_an_order_is_placed_and_final_and_returned(tmp_path: Path, children: Children) -> None:
+    reader = reader_of("order-saga", tmp_path, children, {"8432": str(free_port())})
+    change = next(command for command in commands("order-saga") if command.startswith("avow plan"))
+    reader.follow({}, {change: (DENIED,)})
+    assert "READY  a-book" in reader.answers("avow watch a-book")[0]
+    assert "delete it, which refunds it" in reader.answers(change)[0]
+    assert "DELETED  a-book" in reader.answers("avow delete a-book --yes --watch")[0]
+    told = [line for line in reader.servers[0].output().splitlines() if line.startswith("PUT")]
+    made = ["stock/reservations", "payments/charges", "shop/orders", "fulfilment/notices", "payments/refunds"]
+    assert told == [f"PUT /{path}/a-book 201" for path in made]
+    reader.ends()
+
+
+def test_an_alert_leads_to_a_restart_and_with_a_word_to_a_failover(
+    tmp_path: Path, children: Children
+) -> None:
+    places = {port: str(free_port()) for port in ("8433", "8435")}
+    reader = reader_of("incident", tmp_path, children, places)
+    name = "incident-c3a9f1e07b5d2468"
+    yes = next(command for command in commands("incident") if "avow approve" in command)
+    reader.follow({yes: decided(reader, name, "agreed")}, {f"avow watch {name}": (ASKED, 0)})
+    assert f"READY  {name}" in reader.answers(f"avow watch {name}")[-1]
+    told = [line for line in reader.servers[0].output().splitlines() if "mitigations" in line]
+    assert told == [f"PUT /mitigations/{what}/{name} 201" for what in ("restarts", "failovers")]
+    assert f"DELETED  {name}" in reader.answers(f"avow delete {name} --yes --watch")[0]
+    reader.ends()

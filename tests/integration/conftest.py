@@ -1,4 +1,4 @@
-"""What several integration tests set out from: a git writer's ground."""
+"""What several integration tests set out from: a git writer's ground, the Temporal engine's site."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -11,6 +11,8 @@ from catalog.bell import Bell
 from tests.factories import created_database
 from tests.services.children import Child, Children
 from tests.services.git_http import GitHost
+from tests.services.temporal import Temporal
+from tests.temporal_site import Site, working
 from tests.writeback_ground import Ground
 
 ROOT = Path(__file__).parents[2]
@@ -29,6 +31,21 @@ def ground(request: pytest.FixtureRequest, tmp_path: Path, git_http: GitHost) ->
         made.store_requests(5)
         with closing(made):
             yield made
+
+
+@pytest.fixture
+def idle(temporal_server: Temporal, sqlite_url: str) -> Iterator[Site]:
+    """Give the Temporal engine without a worker."""
+    bell = Bell()
+    with created_database(sqlite_url, bell) as database:
+        yield Site(temporal_server, database, bell=bell)
+
+
+@pytest.fixture
+def site(idle: Site) -> Iterator[Site]:
+    """Give the Temporal engine with a worker."""
+    with working(idle):
+        yield idle
 
 
 @pytest.fixture

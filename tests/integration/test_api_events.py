@@ -1,11 +1,10 @@
 """The event stream over a real server: live, resumed without loss, ended when it must end."""
 
-import asyncio
 import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,49 +14,12 @@ import pytest
 import uvicorn
 
 from platform_api import tokens
-from platform_api.serve import Server, server_of
-from tests.doors import Doors, open_doors
+from tests.doors import open_doors
+from tests.served import Served, served
 from tests.services.polling import eventually
 
 EVENTS = "/v1/events"
 START = {"Last-Event-ID": "0.0"}
-
-
-@dataclass
-class Served:
-    """A door behind a real server."""
-
-    doors: Doors
-    server: Server
-    thread: threading.Thread
-    url: str
-
-    def stop(self) -> None:
-        """Tell the server to stop, as a signal would, and wait."""
-        self.server.should_exit = True
-        self.thread.join(60)
-        assert not self.thread.is_alive()
-
-
-@contextmanager
-def served(doors: Doors) -> Iterator[Served]:
-    """Run a door on a free port until the block ends."""
-    ready, address = threading.Event(), list[str]()
-
-    def listening(url: str) -> None:
-        address.append(url)
-        ready.set()
-
-    settings = doors.platform.settings.model_copy(update={"port": 0})
-    server = server_of(doors.app, settings, listening)
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
-    thread.start()
-    assert ready.wait(60)
-    running = Served(doors, server, thread, address[0])
-    try:
-        yield running
-    finally:
-        running.stop()
 
 
 @dataclass

@@ -3,48 +3,23 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
-from schemathesis.checks import not_a_server_error
 from schemathesis.core.failures import FailureGroup
-from schemathesis.specs.openapi.checks import (
-    allow_header_conformance,
-    content_type_conformance,
-    negative_data_rejection,
-    response_schema_conformance,
-    status_code_conformance,
-    unsupported_method,
-)
 
 from tests.doors import Doors, open_doors
 from tests.operations import STREAMS, operations, things_of
-
-CHECKS = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_schema_conformance,
-    allow_header_conformance,
-    unsupported_method,
-    negative_data_rejection,
-]
-EXAMPLES = 12
+from tests.truthful import tried
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def doors(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
-    folder: Path = tmp_path_factory.mktemp("openapi")
-    url = f"sqlite:///{folder}/avow.db"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres").new_database()
-    with open_doors(url, folder) as opened:
+@pytest.fixture(scope="module")
+def doors(shared_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
+    with open_doors(shared_database_url, tmp_path_factory.mktemp("openapi")) as opened:
         things_of(opened, "dora", "shop")
         yield opened
 
@@ -123,27 +98,6 @@ def test_generated_requests_find_no_fault_and_no_untruth(doors: Doors) -> None:
     assert walked == {each.id for each in operations(doors)} - STREAMS
     assert statuses.total() > 200
     assert {200, 400, 404, 422} <= set(statuses), "the walk did not get past the front door"
-
-
-def tried(operation: Any, mode: GenerationMode, token: str) -> Counter[int]:
-    """Call an operation with generated values and return how it answered."""
-    statuses = Counter[int]()
-
-    @seed(7)
-    @settings(
-        max_examples=EXAMPLES,
-        deadline=None,
-        database=None,
-        phases=[Phase.explicit, Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(case=operation.as_strategy(generation_mode=mode))
-    def call(case: Any) -> None:
-        headers = {"Authorization": f"Bearer {token}"}
-        statuses[case.call_and_validate(headers=headers, checks=CHECKS).status_code] += 1
-
-    call()
-    return statuses
 
 
 def test_the_walk_notices_a_fault(doors: Doors, monkeypatch: pytest.MonkeyPatch) -> None:

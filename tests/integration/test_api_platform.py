@@ -186,7 +186,7 @@ def test_a_destination_in_use_stays(doors: Doors) -> None:
     uid = doors.submit()["uid"]
     place(doors, uid)
     answer = doors("admin", "DELETE", "/v1/destinations/pg-1", headers={"If-Match": "*"})
-    assert (answer.status_code, answer.json()["code"]) == (409, "destination_in_use")
+    assert (answer.status_code, answer.json()["code"]) == (409, "in_use")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from catalog import audit, requests
+from catalog.conditions import Condition, Status, Type
 from catalog.db import Tx
 from reconciler import outbox
 from reconciler.tables import git_outbox, work
@@ -245,6 +246,17 @@ def test_a_deletion_is_accepted_once_and_asked_for_as_often_as_one_likes(doors: 
         ]
 
 
+def test_a_deletion_says_nothing_of_what_failed_before_it(doors: Doors) -> None:
+    uid = doors.submit()["uid"]
+    failed = Condition(Type.APPLIED, Status.FALSE, "OperationFailed", "access failed", doors.clock(), 1)
+    with doors.platform.db.write() as tx:
+        request = requests.locked(tx, uid)
+        requests.save_status(tx, replace(request, conditions={**request.conditions, Type.APPLIED: failed}))
+    answer = change(doors, "DELETE", None)  # type: ignore[arg-type]  # no body
+    stated = {each["type"]: each for each in answer.json()["conditions"]}
+    assert (stated["Applied"]["status"], stated["Applied"]["reason"]) == ("Unknown", "Accepted")
+
+
 def test_what_is_being_deleted_takes_no_more_changes(doors: Doors) -> None:
     doors.submit()
     change(doors, "DELETE", None)  # type: ignore[arg-type]  # no body
@@ -302,7 +314,16 @@ def test_a_plan_says_what_would_happen_and_writes_nothing(doors: Doors) -> None:
         ["backups"],
     )
     assert (body["placement"]["destination"], body["policy"]["outcome"]) == ("pg-1", "allow")
-    assert body["steps"] == [{"id": "call", "uses": "http.call"}]
+    assert body["steps"] == [{"id": "call", "uses": "http.call", "needs": [], "compensate": False}]
+    assert body["approvals"] == []
+    assert body["estimate"] == {"reason": "no provision of this contract has succeeded lately"}
+    assert {each["path"]: each["after"] for each in body["changes"]} == {
+        "/contract/version": "1.0.0",
+        "/destination": "pg-1",
+        "/environment": "dev",
+        "/inputs/size": "s",
+        "/inputs/backups": True,
+    }
     assert doors.rows() == before
 
 

@@ -16,6 +16,7 @@ from tests.operations import STREAMS, Things, body_of, operations, things_of
 EVERYBODY = frozenset(PEOPLE)
 READERS = frozenset({"admin", "dora", "paul", "anna"})
 REQUESTERS = frozenset({"admin", "dora"})
+APPROVERS = frozenset({"admin", "paul"})
 AUDITORS = frozenset({"admin", "anna"})
 PUBLISHERS = frozenset({"admin", "pia"})
 ADMIN = frozenset({"admin"})
@@ -26,18 +27,36 @@ MAY = {
         ["livez", "readyz", "version", "metrics", "openapi", "listErrors", "getError"], NOBODY_TOO
     ),
     **dict.fromkeys(["listProjects", "listResources", "listDrift", "getPolicies", "watchEvents"], EVERYBODY),
-    **dict.fromkeys(["listContracts", "getContract", "getContractVersion"], EVERYBODY),
-    **dict.fromkeys(["publishContract", "actOnContract"], PUBLISHERS),
+    **dict.fromkeys(["listContracts", "getContract", "getContractVersion", "getCanary"], EVERYBODY),
+    **dict.fromkeys(["listCapabilities", "getCapability", "getCapabilityVersion"], EVERYBODY),
+    **dict.fromkeys(["getCapabilityOpenapi", "getCapabilityVersionOpenapi"], EVERYBODY),
+    **dict.fromkeys(["getLifecycle", "listVersionRequests"], EVERYBODY),
+    **dict.fromkeys(["setLifecycle", "deleteContractVersion"], PUBLISHERS),
+    **dict.fromkeys(["publishContract", "actOnContract", "setCanary", "migrateRuns"], PUBLISHERS),
+    "getPublishImpact": PUBLISHERS,
+    "getPolicyImpact": ADMIN,  # or an auditor of all projects
     **dict.fromkeys(
         ["getProject", "listRequests", "getRequest", "listRequestRuns", "listRequestEvents"], READERS
     ),
     **dict.fromkeys(["listRequestDecisions", "explainRequest", "listDecisions", "getDecision"], READERS),
-    **dict.fromkeys(["listRequestFiles"], READERS),
-    **dict.fromkeys(["getRun", "listRunSteps", "listRunEvents"], READERS),
+    **dict.fromkeys(["listRequestFiles", "listRequestActions"], READERS),
+    **dict.fromkeys(["reconcileRequest", "pauseRequest", "resumeRequest", "keepRequest"], REQUESTERS),
+    **dict.fromkeys(["getRun", "listRunSteps", "listRunEvents", "listLateAnswers"], READERS),
     **dict.fromkeys(
         ["submitRequest", "replaceRequest", "patchRequest", "deleteRequest", "actOnRequest"], REQUESTERS
     ),
-    "cancelRun": REQUESTERS,
+    **dict.fromkeys(["listCapabilityRequests", "getCapabilityRequest"], READERS),
+    **dict.fromkeys(["submitCapabilityRequest", "replaceCapabilityRequest"], REQUESTERS),
+    **dict.fromkeys(["patchCapabilityRequest", "deleteCapabilityRequest"], REQUESTERS),
+    **dict.fromkeys(["upgradeRequest", "pinRequest", "rollBackRequest"], REQUESTERS),
+    **dict.fromkeys(["cancelRun", "pauseRun", "resumeRun", "retryRun"], REQUESTERS),
+    **dict.fromkeys(["makePlan", "listPlans", "getPlan", "submitPlan"], REQUESTERS),
+    **dict.fromkeys(["listDeadLetters", "listBreakers"], EVERYBODY),
+    "migrateRun": ADMIN,  # or a publisher who may read the project
+    "getApproval": READERS,
+    **dict.fromkeys(["voteOnApproval", "claimApproval", "delegateApproval"], APPROVERS),
+    **dict.fromkeys(["listApprovals", "listDelegations", "createDelegation"], EVERYBODY),
+    "revokeDelegation": ADMIN,
     **dict.fromkeys(["listAudit", "verifyAudit"], AUDITORS),
     **dict.fromkeys(["createProject", "listTokens", "createToken", "revokeToken"], ADMIN),
     **dict.fromkeys(["listDestinations", "createDestination", "getDestination"], ADMIN),

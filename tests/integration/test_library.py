@@ -1,14 +1,9 @@
-"""The contracts that ship, against real git, a real catalogue and a real PostgreSQL.
-
-Each test plays the reconciler's part by hand: it starts an operation of the bundle in the real
-workflow engine, looks with `observe.yaml`, breaks something, and sees what the next operation
-makes of it.
-"""
+"""The contracts that ship, against real git, a real catalogue and a real PostgreSQL."""
 
 import subprocess
+import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from itertools import count
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -16,123 +11,19 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from catalog.bundle import Bundle, read_bundle
 from catalog.clock import utc_now
 from catalog.contract import OperationName
 from catalog.digest import JsonObject
-from catalog.ids import mint
-from catalog.schema import violations, with_defaults
 from deploy.demo.catalogue_server import Catalogue, serving
-from executors.port import ContractRef, Effect, RunReport, RunState, WorkOrder
+from executors.port import RunState
 from executors.secrets import LocalSecrets
-from executors.steps import StepSettings, builtin
-from executors.workflow.executor import WorkflowExecutor, create
-from executors.workflow.parts import Parts, worker_of
-from executors.workflow.worker import Worker
-from tests.factories import PROJECT, UID, created_database
+from executors.steps import StepSettings
+from tests.deliveries import NUMBERS, Delivery, Library, library_on
+from tests.factories import PROJECT, UID
 from tests.services.git_http import GitHost
 from tests.services.polling import eventually
-from tests.services.postgres import Postgres
+from tests.services.postgres import Postgres, connect
 from tests.step_calls import step_settings
-
-LIBRARY = Path(__file__).parents[2] / "catalog/library"
-NUMBERS = count(1)
-
-
-class Silent:
-    """A dispatcher for runs that the test drives itself."""
-
-    def ring(self, run_id: str) -> None:
-        """Do nothing."""
-
-
-@dataclass
-class Delivery:
-    """One request on one bundle, kept true by hand."""
-
-    bundle: Bundle
-    executor: WorkflowExecutor
-    worker: Worker
-    request: JsonObject
-    destination: JsonObject
-    inputs: dict[str, Any]
-    outputs: Mapping[str, Any] = field(default_factory=dict)
-
-    def run(self, name: OperationName, **inputs: Any) -> RunReport:
-        """Carry out an operation to its end; inputs given here stay."""
-        self.inputs |= inputs
-        key = f"key-{next(NUMBERS)}"
-        report = started = self.executor.start(self._order(name, key))
-        if not started.state.is_final:
-            ended = eventually(lambda: self._ended(key, started.run_id), f"{name} to end")
-            assert ended is not None
-            report = ended
-        if report.state is RunState.SUCCEEDED and name is not OperationName.OBSERVE:
-            self.outputs = report.outputs or self.outputs
-        return report
-
-    def seen(self) -> Mapping[str, Any]:
-        """Return what the bundle's own look reports."""
-        report = self.run(OperationName.OBSERVE)
-        assert report.state is RunState.SUCCEEDED, report.message
-        return report.facts
-
-    def succeeded(self, name: OperationName, **inputs: Any) -> RunReport:
-        """Carry out an operation that must succeed, with outputs that fit the promise."""
-        report = self.run(name, **inputs)
-        assert report.state is RunState.SUCCEEDED, report.message
-        if name is not OperationName.DELETE:
-            assert violations(self.bundle.contract.outputs, dict(report.outputs)) == ()
-        return report
-
-    def _ended(self, key: str, run_id: str) -> RunReport | None:
-        self.worker.drive(run_id)
-        report = self.executor.observe(key)
-        return report if report is not None and report.state.is_final else None
-
-    def _order(self, name: OperationName, key: str) -> WorkOrder:
-        contract = self.bundle.contract
-        return WorkOrder(
-            idempotency_key=key,
-            fence=next(NUMBERS),
-            project=PROJECT,
-            request_uid=str(self.request["uid"]),
-            operation=str(name),
-            effect=Effect.READ if name is OperationName.OBSERVE else Effect.WRITE,
-            contract=ContractRef(contract.name, contract.version, self.bundle.digest),
-            definition=self.bundle.definition(name),
-            context={
-                "inputs": with_defaults(contract.inputs, self.inputs),
-                "request": self.request,
-                "destination": self.destination,
-                "outputs": dict(self.outputs),
-            },
-        )
-
-
-@dataclass
-class Library:
-    """Starts deliveries in one engine."""
-
-    parts: Parts
-    bundles: dict[str, Bundle] = field(default_factory=dict)
-
-    def deliver(self, contract: str, name: str, config: JsonObject, **inputs: Any) -> Delivery:
-        """Return a request for a contract that nothing was done for yet."""
-        bundle = read_bundle(LIBRARY / contract)
-        self.bundles[bundle.digest] = bundle
-        request: JsonObject = {
-            "uid": UID,
-            "name": name,
-            "project": PROJECT,
-            "owner": "team-orders",
-            "environment": "dev",
-            "generation": 1,
-            "labels": {},
-        }
-        destination: JsonObject = {"name": "here", "kind": "any", "labels": {}, "config": config}
-        executor = create(self.parts, Silent())
-        return Delivery(bundle, executor, worker_of(self.parts), request, destination, inputs)
 
 
 @pytest.fixture
@@ -142,19 +33,8 @@ def settings(tmp_path: Path, git_http: GitHost) -> StepSettings:
 
 @pytest.fixture
 def library(sqlite_url: str, settings: StepSettings) -> Iterator[Library]:
-    with created_database(sqlite_url) as database:
-        bundles: dict[str, Bundle] = {}
-        parts = Parts(
-            database=database,
-            kinds=builtin(settings),
-            clock=utc_now,
-            mint=lambda prefix: mint(prefix, utc_now()),
-            roll=lambda: 0.1,
-            files_of=lambda digest: bundles[digest].files,
-            record_event=lambda *_, **__: None,
-            on_final=lambda *_: None,
-        )
-        yield Library(parts, bundles)
+    with library_on(sqlite_url, settings) as shelf:
+        yield shelf
 
 
 # --- service ------------------------------------------------------------------------------
@@ -343,6 +223,54 @@ def test_a_password_that_was_changed_by_hand_is_set_again(
         logged_in(settings, outputs)
     database.succeeded(OperationName.REPAIR)
     logged_in(settings, outputs).close()
+
+
+def sessions(postgres: Postgres, database: Delivery) -> set[int]:
+    query = "SELECT pid FROM pg_stat_activity WHERE datname = %s"
+    with connect(postgres.port) as connection:
+        return {int(str(row[0])) for row in connection.execute(query, (str(database.request["name"]),))}
+
+
+def test_connections_that_do_nothing_are_ended_and_what_was_delivered_stays(
+    database: Delivery, postgres: Postgres, settings: StepSettings
+) -> None:
+    delivered = database.succeeded(OperationName.PROVISION, connections=3)
+    outputs = delivered.outputs
+    with closing(logged_in(settings, outputs)) as idle, closing(logged_in(settings, outputs)) as busy:
+        idle.autocommit = False
+        idle.execute("CREATE TABLE half_done (id int)")  # idle, and in a transaction
+        working = threading.Thread(target=suppressed, args=(busy, "SELECT pg_sleep(60)"))
+        working.start()
+        eventually(lambda: is_working(postgres, busy), "the statement to run")
+        assert database.act("end-connections").outputs == {"ended": 0}, "nothing is idle for ten minutes"
+        assert database.act("end-connections", idle_minutes=0).outputs == {"ended": 1}
+        assert sessions(postgres, database) == {busy.info.backend_pid}
+        assert database.act("end-connections", busy=True).outputs == {"ended": 1}
+        working.join()
+    assert sessions(postgres, database) == set()
+    assert database.seen() == delivered.facts
+    logged_in(settings, delivered.outputs).close()
+
+
+def test_connections_to_a_database_of_somebody_else_are_left_alone(
+    database: Delivery, postgres: Postgres
+) -> None:
+    order(postgres, "CREATE DATABASE {0}", database.request["name"])
+    theirs = connect(postgres.port, str(database.request["name"]))
+    with closing(theirs), pytest.raises(AssertionError, match="belongs"):
+        database.act("end-connections", idle_minutes=0)
+    order(postgres, "DROP DATABASE {0}", database.request["name"])
+
+
+def suppressed(connection: "psycopg.Connection[tuple[Any, ...]]", statement: LiteralString) -> None:
+    with suppress(psycopg.Error):
+        connection.execute(statement)
+
+
+def is_working(postgres: Postgres, session: "psycopg.Connection[tuple[Any, ...]]") -> bool:
+    query = "SELECT state FROM pg_stat_activity WHERE pid = %s"
+    with connect(postgres.port) as connection:
+        return connection.execute(query, (session.info.backend_pid,)).fetchone() == ("active",)
 
 
 def test_nothing_is_left_of_a_database_that_was_deleted(

@@ -14,7 +14,7 @@ import pytest
 from catalog.errors import Unavailable
 from policy.bundle import organisation
 from policy.embedded import EmbeddedEngine, EmbeddedLimits
-from policy.engine import PolicyEngine, RawSets
+from policy.engine import Answer, PolicyEngine, RawSets
 from policy.testing import BASE
 from tests.policy_questions import a_policy, asking
 from tests.services.polling import eventually
@@ -86,6 +86,22 @@ def test_a_worker_killed_in_the_middle_costs_one_answer(engine: EmbeddedEngine) 
 
     assert "ended" in said[0]
     assert answers(engine)
+
+
+def test_a_worker_killed_among_many_questions_costs_no_answer(engine: EmbeddedEngine) -> None:
+    assert answers(engine)
+    (worker,) = workers()
+    found: list[Answer] = []
+    many = threading.Thread(
+        target=lambda: found.extend(engine.evaluate_many(ORGANISATION, [BASE] * 3000, PATIENT_SECONDS))
+    )
+    many.start()
+    eventually(lambda: worker.cpu_percent(0.05) > 20, "the questions to be under way")
+    worker.kill()
+    many.join()
+
+    assert workers() != [worker]
+    assert [each["org/naming"] for each in found if not isinstance(each, Unavailable)] == [NOTHING] * 3000
 
 
 def test_a_worker_killed_while_idle_costs_nothing(engine: EmbeddedEngine) -> None:

@@ -11,7 +11,6 @@ import pytest
 from tests.repository_contract import a_bundle, a_place
 from tests.services.children import Child, Children
 from tests.services.polling import eventually
-from tests.services.redis import Redis
 
 SERVE = """
 import sys
@@ -22,6 +21,18 @@ settings = load({"data_dir": sys.argv[1], "database_url": sys.argv[2], "broker_u
 say = lambda url: print("ready", url, flush=True)
 roles = [Role(word) for word in sys.argv[4].split(",")]
 sys.exit(serve_worker(settings, say) if sys.argv[4] == "worker" else serve(settings, roles, say))
+"""
+
+SIGNALLED = """
+import random, signal
+from platform_api.serve import until_told_to_stop
+
+def soon(_url):
+    signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-6, 6e-5))
+
+for _ in range(20_000):
+    until_told_to_stop(soon, [signal.SIGALRM])
+print("ended each time", flush=True)
 """
 
 Start = Callable[..., Child]
@@ -68,10 +79,15 @@ def test_a_process_without_a_door_waits_for_its_signal(start: Start, sqlite_url:
     assert "Traceback" not in child.output()
 
 
+def test_a_signal_is_heard_at_whatever_moment_it_comes(children: Children) -> None:
+    child = children.start([sys.executable, "-c", SIGNALLED])
+    assert child.wait(120) == 0, child.output()
+    assert "ended each time" in child.output()
+
+
 def test_a_worker_elsewhere_does_what_the_broker_announces(
-    start: Start, postgresql_url: str, redis_server: Redis, tmp_path: Path
+    start: Start, postgresql_url: str, broker_url: str, tmp_path: Path
 ) -> None:
-    broker_url = redis_server.new_url()
     url = address(start("api,reconciler", postgresql_url, broker_url))
     worker = start("worker", postgresql_url, broker_url)
     address(worker)

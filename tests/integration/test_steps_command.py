@@ -203,19 +203,33 @@ def test_what_it_left_in_the_background_ends_with_it(run: Runs, tmp_path: Path) 
     eventually(lambda: not is_alive(int(pids.read_text())), "the background program to be gone")
 
 
+def test_what_left_its_group_ends_with_it_all_the_same(run: Runs, tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    leave = "os.fork() or (os.setsid(), os.fork() and os._exit(0), note(), time.sleep(300))"
+    script = f"import os, time\ndef note(): print(os.getpid(), file=open({str(pids)!r}, 'a'))\n{leave}\n"
+    run("python", "-c", script + f"while not os.path.exists({str(pids)!r}): time.sleep(0.01)")
+    with pytest.raises(OutcomeUnknown, match="time limit"):
+        run("python", "-c", script + "time.sleep(300)", timeout=2.0)
+    started = [int(line) for line in pids.read_text().split()]
+    assert len(started) == 2
+    assert not any(is_alive(pid) for pid in started)
+
+
 WORKER = """
 import sys
 from pathlib import Path
 from executors.jail import Jail, Order, run_jailed
-told, folder = sys.argv[1:]
-run_jailed(Jail(Path(folder)), Order(("/bin/sh", "-c", "echo $$ > " + told + "; exec sleep 600"), 500.0))
+told, folder, leave = sys.argv[1:]
+script = leave + "sh -c 'echo $$ > " + told + "; exec sleep 600'"
+run_jailed(Jail(Path(folder)), Order(("/bin/sh", "-c", script), 500.0))
 """
 
 
-def test_a_killed_worker_takes_its_command_along(tmp_path: Path) -> None:
+@pytest.mark.parametrize("leave", ["", "setsid "])
+def test_a_killed_worker_takes_its_command_along(tmp_path: Path, leave: str) -> None:
     told = tmp_path / "pid"
     root = Path(__file__).parents[2]
-    worker = subprocess.Popen([sys.executable, "-c", WORKER, str(told), str(tmp_path)], cwd=root)
+    worker = subprocess.Popen([sys.executable, "-c", WORKER, str(told), str(tmp_path), leave], cwd=root)
     pid = int(eventually(lambda: told.exists() and told.read_text(), "the command to start"))
     worker.kill()
     worker.wait()

@@ -16,12 +16,14 @@ from executors.steps import StepSettings
 from executors.steps.git.files import CommitFiles
 from executors.steps.git.look import Inspect
 from executors.steps.git.repositories import CreateRepository, DeleteRepository
+from tests.factories import PROJECT
 from tests.rough_network import lossy
 from tests.services.git_http import GitHost
 from tests.services.ports import free_port
 from tests.step_calls import ADMIN_PASSWORD, step_call, step_settings
 
-FILES = {"README.md": "# orders\n", ".github/workflows/ci.yml": "on: push\n"}
+CI = ".github/workflows/ci.yml"
+FILES = {"README.md": "# orders\n", CI: "on: push\n"}
 
 
 @pytest.fixture
@@ -240,23 +242,108 @@ def test_a_password_is_sent_and_never_said(
     assert ADMIN_PASSWORD not in f"{refused.value!r} {refused.value.message} {caplog.text}"
 
 
+def test_paths_that_are_to_go_are_taken_away_and_nothing_else(
+    settings: StepSettings, url: str, git_http: GitHost
+) -> None:
+    CommitFiles(settings).run(step_call(committing(url), key="key-1"))
+    removing = {"url": url, "remove": ["README.md", "never-there"], "message": "Tidy up"}
+    outputs = CommitFiles(settings).run(step_call(removing, key="key-2"))
+    assert outputs["files"] == {"README.md": None, "never-there": None}
+    looked = Inspect(settings).run(step_call({"url": url, "paths": list(FILES)}))
+    assert looked["files"] == {**dict.fromkeys(FILES), CI: blob_id(FILES[CI].encode())}
+    assert CommitFiles(settings).run(step_call(removing, key="key-3")) == outputs
+    assert len(log(git_http)) == 2
+
+
+def test_a_path_is_not_put_and_taken_away_at_once(settings: StepSettings, url: str) -> None:
+    with pytest.raises(Permanent) as refused:
+        CommitFiles(settings).run(step_call(committing(url, remove=["README.md"])))
+    assert refused.value.code == "path_refused"
+
+
+# --- only what is the project's ---------------------------------------------------------------
+
+
+@pytest.fixture
+def made(settings: StepSettings, git_http: GitHost) -> str:
+    """Give a repository that was made for a request of the project."""
+    destination = {"root": str(git_http.root), "url": git_http.url}
+    call = step_call({"destination": destination, "name": "orders"}, request_uid="req_of_a_service")
+    return str(CreateRepository(settings).run(call)["url"])
+
+
+def test_what_was_made_for_the_project_may_be_written_by_another_request_of_it(
+    settings: StepSettings, made: str
+) -> None:
+    CommitFiles(settings).run(step_call(committing(made, own=True)))
+    looked = Inspect(settings).run(step_call({"url": made, "paths": ["README.md"], "own": True}))
+    assert looked["present"] is True
+
+
+def test_another_project_neither_writes_nor_sees_it_nor_finds_out_that_it_is_there(
+    settings: StepSettings, made: str, git_http: GitHost
+) -> None:
+    CommitFiles(settings).run(step_call(committing(made, own=True)))
+    for url in (made, f"{git_http.url}/none.git"):
+        looked = Inspect(settings).run(
+            step_call({"url": url, "own": True, "paths": ["README.md"]}, project="b")
+        )
+        assert looked == {"exists": False, "present": False, "commit": None, "files": {"README.md": None}}
+        with pytest.raises(Permanent) as refused:
+            CommitFiles(settings).run(step_call(committing(url, own=True), project="b"))
+        assert (refused.value.code, refused.value.message) == (
+            "not_of_this_project",
+            "This project has no repository there.",
+        )
+    assert len(log(git_http)) == 1
+
+
+def test_a_repository_that_nobody_of_ours_made_is_no_project_s(settings: StepSettings, url: str) -> None:
+    with pytest.raises(Permanent) as refused:
+        CommitFiles(settings).run(step_call(committing(url, own=True)))
+    assert refused.value.code == "not_of_this_project"
+
+
+@pytest.mark.parametrize(
+    "ref", ["refs/avow/project/b", "refs/heads/refs/avow/project/b", "refs/tags/refs/avow/project/b"]
+)
+def test_who_pushes_cannot_give_a_repository_to_another_project(
+    settings: StepSettings, made: str, tmp_path: Path, ref: str
+) -> None:
+    CommitFiles(settings).run(step_call(committing(made)))
+    clone = str(tmp_path / "clone")
+    subprocess.run(["git", "clone", "--quiet", made, clone], check=True)
+    subprocess.run(["git", "-C", clone, "push", "--quiet", "origin", f"HEAD:{ref}"], check=False)
+    with pytest.raises(Permanent):
+        CommitFiles(settings).run(step_call(committing(made, own=True), project="b"))
+
+
+def test_who_pushes_cannot_take_the_mark_away(settings: StepSettings, made: str, tmp_path: Path) -> None:
+    CommitFiles(settings).run(step_call(committing(made), key="key-1"))
+    clone, mark = str(tmp_path / "clone"), f"refs/avow/project/{PROJECT}"
+    subprocess.run(["git", "clone", "--quiet", made, clone], check=True)
+    subprocess.run(["git", "-C", clone, "push", "--quiet", "origin", f":{mark}"], check=False)
+    CommitFiles(settings).run(step_call(committing(made, own=True, files={"b": "2"}), key="key-2"))
+
+
 # --- looking --------------------------------------------------------------------------------
 
 
 def test_a_repository_that_is_gone_does_not_exist(settings: StepSettings, git_http: GitHost) -> None:
     looked = Inspect(settings).run(step_call({"url": f"{git_http.url}/none.git", "paths": ["a"]}))
-    assert looked == {"exists": False, "commit": None, "files": {"a": None}}
+    assert looked == {"exists": False, "present": False, "commit": None, "files": {"a": None}}
 
 
 def test_an_empty_repository_exists_without_a_commit(settings: StepSettings, url: str) -> None:
     looked = Inspect(settings).run(step_call({"url": url, "paths": ["a"]}))
-    assert looked == {"exists": True, "commit": None, "files": {"a": None}}
+    assert looked == {"exists": True, "present": False, "commit": None, "files": {"a": None}}
 
 
 def test_only_the_asked_paths_are_reported(settings: StepSettings, url: str) -> None:
     commit = CommitFiles(settings).run(step_call(committing(url)))["commit"]
-    looked = Inspect(settings).run(step_call({"url": url, "paths": ["README.md"]}))
-    assert looked == {"exists": True, "commit": commit, "files": {"README.md": blob_id(b"# orders\n")}}
+    looked = Inspect(settings).run(step_call({"url": url, "paths": ["README.md", "none"]}))
+    files = {"README.md": blob_id(b"# orders\n"), "none": None}
+    assert looked == {"exists": True, "present": True, "commit": commit, "files": files}
 
 
 @pytest.mark.parametrize("status", [401, 403, 500, 503])

@@ -15,7 +15,7 @@ from executors.steps.git.repositories import CreateRepository
 from tests.services.git_http import GitHost
 from tests.step_calls import step_call, step_settings
 
-NOTHING = {"exists": False, "commit": None, "files": {"a": None}}
+NOTHING = {"exists": False, "present": False, "commit": None, "files": {"a": None}}
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_the_request_s_repository_is_found_by_its_name(settings: StepSettings, g
     assert Inspect(settings).run(looking(git_http)) == NOTHING | {"exists": True}
     files = {"url": made["url"], "files": {"a": "x"}, "message": "Add a"}
     commit = CommitFiles(settings).run(step_call(files))["commit"]
-    looked = {"exists": True, "commit": commit, "files": {"a": blob_id(b"x")}}
+    looked = {"exists": True, "present": True, "commit": commit, "files": {"a": blob_id(b"x")}}
     assert Inspect(settings).run(looking(git_http)) == looked
 
 

@@ -166,5 +166,6 @@ def test_what_an_extra_would_bring_is_looked_for_only_when_it_is_asked_for(
         load({"data_dir": tmp_path / "avow", "database_url": sqlite_url, "broker_url": redis_url})
     )
     kinds = [type(part).__name__ for part in runtime.background[Role.RECONCILER]]
-    assert kinds == ["_StateRepository", "Writer", "Writer", "Loop", "Sweeper"]
+    assert kinds[:5] == ["_StateRepository", "Writer", "Writer", "Loop", "Sweeper"]
+    assert kinds[5:] == ["RunKeeping", "Heartbeat"]
     runtime.stop()

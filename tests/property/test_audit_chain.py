@@ -17,7 +17,6 @@ from catalog.digest import Json, digest
 from catalog.tables import audit as entries
 from catalog.tables import audit_heads as heads
 from tests.factories import START, created_database
-from tests.services.postgres import Postgres
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=8)
 details: st.SearchStrategy[dict[str, Json]] = st.dictionaries(
@@ -64,14 +63,10 @@ class Chain:
             return all(audit.contains(tx, self.project, head) for head in self.kept)
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+@pytest.fixture(scope="module")
+def database(shared_database_url: str) -> Iterator[Database]:
     """Open one database for all examples; each has a project of its own in it."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('audit') / 'avow.db'}"
-    if request.param == "postgresql":
-        server: Postgres = request.getfixturevalue("postgres")
-        url = server.new_database()
-    with created_database(url) as opened:
+    with created_database(shared_database_url) as opened:
         yield opened
 
 

@@ -105,6 +105,47 @@ def test_what_failed_is_not_repeated_before_its_time(names: list[str]) -> None:
             assert last.next_attempt_at <= seen.observed_at
 
 
+UPGRADE_FAILS = ["git is written", "the executor fails twice", "a version is published"]
+
+
+@settings(max_examples=120)
+@given(happenings.map(lambda names: [*UPGRADE_FAILS, *names]))
+@example([*UPGRADE_FAILS, "ten minutes go by", "somebody tampers", "ten minutes go by"])
+@example([*UPGRADE_FAILS, "somebody removes it", "ten minutes go by", "a second goes by"])
+@example([*UPGRADE_FAILS, "tries again", "the executor gets stuck", "ten minutes go by"])
+def test_an_upgrade_that_failed_is_not_tried_again_before_somebody_asks(names: list[str]) -> None:
+    for situation, found in plans_of(names):
+        request = situation.request
+        if request.failed_digest is None or request.is_deleting or found.operation is None:
+            continue
+        assert situation.contract_ref.digest != request.failed_digest
+        assert request.applied is not None
+
+
+def test_after_a_failed_upgrade_what_is_delivered_is_kept_and_the_next_version_is_tried() -> None:
+    world = lived(["git is written", "ten minutes go by"])
+    world.failing = 1
+    for name in ("a version is published", "ten minutes go by", "somebody tampers", "git is written"):
+        EVENTS[name](world)
+        world.go_by()
+    before = world.request.applied
+    assert before is not None
+    assert (before.contract_version, world.request.failed_version) == ("1.0.0", "1.1.0")
+    assert [each.name for each in world.operations][-1] is OperationName.REPAIR
+    assert world.go_by().move is Move.NOTHING
+    assert world.request.phase is Phase.FAILED
+    assert world.request.conditions[Type.APPLIED].reason == "UpgradeFailed"
+    EVENTS["a version is published"](world)
+    assert settle(world).move is Move.NOTHING
+    after = world.request
+    assert after.applied is not None
+    assert (after.applied.contract_version, after.previous_version, after.failed_version) == (
+        "1.2.0",
+        "1.0.0",
+        None,
+    )
+
+
 @settings(max_examples=60)
 @given(happenings)
 def test_a_plan_is_a_function_of_the_situation_and_the_time(names: list[str]) -> None:

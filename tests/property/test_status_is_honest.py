@@ -17,10 +17,22 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from catalog import conversion
 from catalog.conditions import NEEDED, Status, Type
 from catalog.request import FAILURES, Phase
 from executors.port import RunReport, RunState
-from reconciler import explain, outcome, plan, reconcile, record, status
+from reconciler import (
+    acting,
+    composition,
+    explain,
+    outcome,
+    plan,
+    reconcile,
+    record,
+    relation,
+    status,
+    upgrade,
+)
 from reconciler.explain import Mover
 from reconciler.status import Statements
 from tests.factories import START, a_request, an_operation
@@ -66,7 +78,8 @@ def test_what_shows_ready_is_delivered_seen_in_sync_and_written(names: list[str]
         assert (request.phase is Phase.READY) == ready.is_true
         if not ready.is_true:
             continue
-        assert all(request.conditions[each].is_true for each in NEEDED)
+        assert all(request.conditions[each].is_true for each in NEEDED if each in request.conditions)
+        assert {*NEEDED} - {Type.COMPOSED} <= request.conditions.keys()
         assert not request.paused
         assert request.deletion_requested_at is None
         assert request.applied is not None
@@ -90,7 +103,10 @@ def test_ready_is_lost_in_the_pass_that_meets_the_failure(names: list[str]) -> N
         drifted = (
             world.thing is None or world.request.applied is None or world.thing != world.request.applied.facts
         )
-        assert not (is_ready and (drifted or world.unwritten or not world.look_works))
+        members = world.relations.members
+        held_up = any(each.held and each.held.phase is not Phase.READY for each in members)
+        held_up = held_up or world.relations.lacking is not None
+        assert not (is_ready and (drifted or world.unwritten or not world.look_works or held_up))
 
 
 @settings(max_examples=120)
@@ -150,14 +166,17 @@ def test_ready_follows_from_the_others_and_from_nothing_else(statuses: dict[Type
         assert not statuses.keys() >= PROVEN
 
 
-STATING: list[ModuleType] = [status, plan, outcome, reconcile, record]
+STATING: list[ModuleType] = [status, acting, plan, outcome, reconcile, record, relation, composition]
+STATING += [upgrade, conversion]
 ALWAYS_TRUE = frozenset(
     {"Published", "Chosen", "NotNeeded", "PolicyAllowed", "NothingToAllow", "Seen", "InSync", "Written"}
+    | {"ChildrenReady", "ChildrenStay"}
 )
 """Reasons that only ever go with a condition that holds, so nobody has to be told what to do."""
 
 NO_REASONS = frozenset(
-    {"PhaseChanged", "OperationSucceeded", "DriftFound", "OperationBegun"}  # kinds of events
+    {"PhaseChanged", "OperationSucceeded", "DriftFound", "OperationBegun", "VersionResolved"}  # of events
+    | {"ActionRequested", "ActionSucceeded"}
 )
 
 
@@ -187,7 +206,8 @@ def test_the_reading_of_the_sources_finds_reasons() -> None:
 
 def test_every_reason_with_a_next_move_is_stated_somewhere() -> None:
     stated = set().union(*(words(module) for module in STATING))
-    assert stated | {"Deleted", plan.GONE} >= explain.REASONS
+    without_condition = {"Deleted", "DeletionQueued", "ActionFailed", "ActionStuck", plan.GONE}
+    assert stated | without_condition >= explain.REASONS
 
 
 @pytest.mark.parametrize("state", list(RunState))

@@ -61,6 +61,29 @@ def entry(server: str, version: str = "1.0.0", **reconcile: Any) -> dict[str, st
     )
 
 
+def like(files: Mapping[str, str], name: str, version: str = "1.0.0", **spec: Any) -> dict[str, str]:
+    """Return a bundle under another name and version, with parts of its `spec` added or replaced."""
+    contract = json.loads(files["contract.yaml"])
+    contract["metadata"] |= {"name": name, "version": version}
+    contract["spec"] |= spec
+    return {**files, "contract.yaml": json.dumps(contract)}
+
+
+def estate(server: str) -> list[dict[str, str]]:
+    """Return contracts of which one is made of the other: three children, each needing the one before.
+
+    The first is `entry`, the last `estate`; every part of a request on it stands on the server.
+    """
+    plain = entry(server)
+    note = {"note": "${inputs.note}"}
+    children = [
+        {"name": "net", "contract": "entry", "version": "^1.0.0", "inputs": note},
+        {"name": "db", "contract": "entry", "version": "^1.0.0", "inputs": note, "needs": ["net"]},
+        {"name": "app", "contract": "entry", "version": "^1.0.0", "inputs": note, "needs": ["db"]},
+    ]
+    return [plain, like(plain, "estate", children=children)]
+
+
 def _page_steps(url: str) -> list[dict[str, Any]]:
     values = {"inputs": "${inputs}"}
     return [

@@ -11,9 +11,15 @@ from tests.services.children import Children
 
 
 @pytest.fixture
-def rig(children: Children, tmp_path: Path, database_url: str) -> Rig:
+def rig_options() -> dict[str, str]:
+    """Give further settings of the installation; a scenario that needs some has a fixture of this name."""
+    return {}
+
+
+@pytest.fixture
+def rig(children: Children, tmp_path: Path, database_url: str, rig_options: dict[str, str]) -> Rig:
     """Give an installation with the project `shop`, running."""
-    made = Rig(children, tmp_path / "avow", database_url)
+    made = Rig(children, tmp_path / "avow", database_url, rig_options)
     made.start()
     made.project("shop")
     return made

@@ -3,7 +3,7 @@
 It writes every call down before it acts on it, and knows for each idempotency key how often
 an effect was really made. A key that comes again is answered without a second effect, as a
 well-behaved target does. Tests may close its gate (503), and may hand it something to do
-right after an effect and before the answer: kill the caller, for instance.
+right before an effect, or after it and before the answer: kill the caller, for instance.
 """
 
 import json
@@ -35,6 +35,8 @@ class Ledger:
     effects: Counter[str] = field(default_factory=Counter)
     entries: dict[str, str] = field(default_factory=dict)
     is_open: bool = True
+    looks: int = 0
+    before_effect: Callable[[Call], None] = lambda call: None
     after_effect: Callable[[Call], None] = lambda call: None
     lock: threading.Lock = field(default_factory=threading.Lock)
     url: str = ""
@@ -63,6 +65,7 @@ class Ledger:
 
     def act(self, call: Call) -> int:
         """Write the call down, make its effect unless its key had one, and return the status."""
+        self.before_effect(call)
         with self.lock:
             self.calls.append(call)
             if not self.is_open:
@@ -103,6 +106,7 @@ def _handler(seen: Ledger) -> type[Silent]:
             if "/" in uid:
                 self.answer(200 if seen.holds(self.path) else 404, b"{}")
                 return
+            seen.looks += 1
             parts = seen.parts_of(uid)
             self.answer(200, json.dumps({"exists": bool(parts), "parts": parts}).encode())
 

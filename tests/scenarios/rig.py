@@ -158,7 +158,7 @@ class Rig:
 
     def runs(self, name: str) -> list[Any]:
         """Return a request's runs."""
-        listed: list[Any] = self.ask("GET", f"/v1/projects/shop/requests/{name}/runs")["items"]
+        listed: list[Any] = self.ask("GET", f"/v1/projects/shop/requests/{name}/runs?page_size=200")["items"]
         return listed
 
     def until(self, name: str, holds: Callable[[Any], bool]) -> Any:

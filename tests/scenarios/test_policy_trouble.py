@@ -23,7 +23,7 @@ def test_no_answer_from_the_policy_engine_means_no_and_it_recovers_without_a_res
 ) -> None:
     with lying_opa(opa_url) as opa:
         rig = Rig(
-            children, tmp_path / "avow", sqlite_url, {"AVOW_OPA_URL": opa.url, "AVOW_POLICY_SECONDS": "1"}
+            children, tmp_path / "avow", sqlite_url, {"AVOW_OPA_URL": opa.url, "AVOW_POLICY_SECONDS": "4"}
         )
         rig.start()
         rig.project("shop")

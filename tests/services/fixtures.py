@@ -11,12 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.services.brokers import Broker
 from tests.services.children import Children
 from tests.services.git_http import GitHost, git_host
 from tests.services.missing import summary_lines
 from tests.services.opa import start_opa
 from tests.services.postgres import Postgres, start_postgres
+from tests.services.rabbitmq import Rabbitmq, start_rabbitmq
 from tests.services.redis import Redis, start_redis
+from tests.services.temporal import Temporal, start_temporal
 
 
 @pytest.fixture(scope="session")
@@ -61,6 +64,15 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return url
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shared_database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Give the URL of a database that a module's tests share; they run once on each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path_factory.mktemp('database')}/avow.db"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.new_database()
+
+
 @pytest.fixture(scope="session")
 def redis_server(servers: Children, tmp_path_factory: pytest.TempPathFactory) -> Redis:
     """Give the Redis server; `redis_server.new_url()` returns a database nobody else uses."""
@@ -71,6 +83,31 @@ def redis_server(servers: Children, tmp_path_factory: pytest.TempPathFactory) ->
 def redis_url(redis_server: Redis) -> str:
     """Give the URL of a Redis database that the whole run shares."""
     return redis_server.url
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_server(servers: Children, tmp_path_factory: pytest.TempPathFactory) -> Rabbitmq:
+    """Give the RabbitMQ node; `rabbitmq_server.new_url()` returns a virtual host nobody else uses."""
+    return start_rabbitmq(servers, tmp_path_factory.mktemp("rabbitmq"))
+
+
+@pytest.fixture(params=["redis", "rabbitmq"])
+def broker(request: pytest.FixtureRequest) -> Broker:
+    """Give a broker's server; the test runs once on each kind."""
+    server: Broker = request.getfixturevalue(f"{request.param}_server")
+    return server
+
+
+@pytest.fixture
+def broker_url(broker: Broker) -> str:
+    """Give the URL of a broker of this test's own; the test runs once on each kind."""
+    return broker.new_url()
+
+
+@pytest.fixture(scope="session")
+def temporal_server(servers: Children, tmp_path_factory: pytest.TempPathFactory) -> Temporal:
+    """Give the Temporal server; the ids of its workflows are shared by the whole run."""
+    return start_temporal(servers, tmp_path_factory.mktemp("temporal"))
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ import pwd
 import shutil
 import signal
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from psycopg import sql
 
 from tests.services.children import Child, Children, first_to_answer
 from tests.services.missing import missing
+from tests.services.polling import eventually
 from tests.services.ports import LOOPBACK
 
 SUPERUSER = "postgres"
@@ -32,10 +33,11 @@ DURABLE = {"listen_addresses": LOOPBACK, "unix_socket_directories": "", "max_con
 SETTINGS = {**DURABLE, "shared_buffers": "32MB", "fsync": "off", "full_page_writes": "off"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Postgres:
     """A running server that hands out databases."""
 
+    run: Callable[[int], Child]
     child: Child
     port: int
     folder: Path
@@ -61,16 +63,25 @@ class Postgres:
         with connect(self.port) as connection:
             connection.execute(statement)
 
+    def restart(self, *, crashing: bool = False) -> None:
+        """End every session and start again on the same port; crashing, as after a loss of power."""
+        if crashing:
+            self.child.signal(signal.SIGQUIT)  # "immediate": nothing is finished, recovery follows
+            self.child.wait()
+        self.child.stop()
+        self.child = self.run(self.port)
+        eventually(lambda: _answers(self.port), "PostgreSQL to answer again")
+
     def close(self) -> None:
         """Stop the server and remove its data."""
         self.child.stop()
         shutil.rmtree(self.folder)
 
 
-def connect(port: int) -> "psycopg.Connection[tuple[object, ...]]":
+def connect(port: int, database: str = SUPERUSER) -> "psycopg.Connection[tuple[object, ...]]":
     """Return a connection of the superuser to the server on a port."""
     return psycopg.connect(
-        host=LOOPBACK, port=port, user=SUPERUSER, dbname=SUPERUSER, autocommit=True, connect_timeout=5
+        host=LOOPBACK, port=port, user=SUPERUSER, dbname=database, autocommit=True, connect_timeout=5
     )
 
 
@@ -88,16 +99,17 @@ def start_postgres(children: Children, settings: Mapping[str, str] = SETTINGS) -
     (folder / "cluster/pg_hba.conf").write_text(ACCESS)
     data = folder / "cluster"
     options = [f"--{name}={value}" for name, value in settings.items()]
-    child, port = first_to_answer(
-        lambda port: children.start(
+
+    def run(port: int) -> Child:
+        return children.start(
             [str(programs / "postgres"), f"-D{data}", f"--port={port}", *options],
             cwd=folder,
             user=account,
             stop_signal=signal.SIGINT,  # "fast": does not wait for clients
-        ),
-        _answers,
-    )
-    return Postgres(child, port, folder)
+        )
+
+    child, port = first_to_answer(run, _answers)
+    return Postgres(run, child, port, folder)
 
 
 def _programs() -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.services.children import Child, Children, first_to_answer
 from tests.services.missing import missing
+from tests.services.polling import eventually
 from tests.services.ports import LOOPBACK
 
 DATABASES = 256
@@ -15,10 +16,12 @@ VOLATILE = ("--appendonly", "no")
 DURABLE = ("--appendonly", "yes", "--appendfsync", "everysec")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Redis:
     """A running server with many numbered databases."""
 
+    children: Children
+    command: Sequence[str]
     child: Child
     port: int
     unused: Iterator[int]
@@ -32,6 +35,15 @@ class Redis:
         """Return the address of a database nobody else was given."""
         return f"redis://{LOOPBACK}:{self.port}/{next(self.unused)}"
 
+    def kill(self) -> None:
+        """End the server at once; unless it was made durable, all it had is gone."""
+        self.child.kill()
+
+    def start(self) -> None:
+        """Start it again on its port."""
+        self.child = self.children.start([*self.command, "--port", str(self.port)])
+        eventually(lambda: _answers(self.port), "Redis to answer again")
+
 
 def start_redis(children: Children, folder: Path, persistence: Sequence[str] = VOLATILE) -> Redis:
     """Start a server; `folder` is where it writes if it writes."""
@@ -39,10 +51,9 @@ def start_redis(children: Children, folder: Path, persistence: Sequence[str] = V
     if program is None:
         missing("Redis", "make services installs it")
     options = ["--save", "", *persistence, "--databases", str(DATABASES), "--dir", str(folder)]
-    child, port = first_to_answer(
-        lambda port: children.start([program, "--bind", LOOPBACK, "--port", str(port), *options]), _answers
-    )
-    return Redis(child, port, iter(range(1, DATABASES)))
+    command = [program, "--bind", LOOPBACK, *options]
+    child, port = first_to_answer(lambda port: children.start([*command, "--port", str(port)]), _answers)
+    return Redis(children, command, child, port, iter(range(1, DATABASES)))
 
 
 def _answers(port: int) -> bool:

@@ -9,6 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from tests.services import temporal
 from tests.services.missing import MARK, summary_lines
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +45,20 @@ def test_a_missing_service_fails_when_services_are_required(tmp_path: Path) -> N
     run = run_without_redis(tmp_path, 0, REQUIRE_SERVICES="1")
     assert run.returncode == 1, run.stdout
     assert "Redis is not here" in run.stdout
+
+
+def test_what_cannot_be_built_here_is_skipped_even_when_services_are_required(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("REQUIRE_SERVICES", "1")
+    monkeypatch.setattr(temporal, "PROGRAMS", tmp_path)
+    monkeypatch.setattr(temporal, "CANNOT", tmp_path / "no-temporal")
+    with pytest.raises(pytest.fail.Exception, match="Temporal is not here; make services builds it"):
+        temporal.program()
+    temporal.CANNOT.write_text("Go could not build it\n")
+    with pytest.raises(pytest.skip.Exception, match="Temporal is not here; Go could not build it"):
+        temporal.program()
 
 
 def test_the_summary_counts_tests_by_service_and_leaves_other_skips_alone() -> None:

@@ -1,5 +1,6 @@
 """Every service fixture hands out a server that really answers."""
 
+import asyncio
 import subprocess
 from contextlib import closing
 from pathlib import Path
@@ -9,11 +10,16 @@ import psycopg
 import pytest
 import redis
 import sqlalchemy as sa
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
 
+from tests.services import brokers
 from tests.services.git_http import GitHost
 from tests.services.ports import LOOPBACK
 from tests.services.postgres import SUPERUSER, Postgres
+from tests.services.rabbitmq import Rabbitmq
 from tests.services.redis import Redis
+from tests.services.temporal import NAMESPACE, Temporal
 
 LARGE = 3_000_000  # beyond what git sends in one piece
 
@@ -78,6 +84,32 @@ def test_redis_hands_out_databases_that_do_not_meet(redis_server: Redis) -> None
 def test_the_shared_redis_answers(redis_url: str) -> None:
     with redis.Redis.from_url(redis_url) as client:
         assert client.ping()
+
+
+def test_rabbitmq_hands_out_virtual_hosts_that_do_not_meet(rabbitmq_server: Rabbitmq) -> None:
+    one, other = rabbitmq_server.new_url(), rabbitmq_server.new_url()
+    brokers.put(one, "queue", "value")
+    assert (brokers.waiting(one, "queue"), brokers.waiting(other, "queue")) == (1, 0)
+    assert brokers.taken(one, "queue").payload == "value"
+    assert brokers.waiting(one, "queue") == 0
+
+
+def test_rabbitmq_comes_back_where_it_was(rabbitmq_server: Rabbitmq) -> None:
+    url = rabbitmq_server.new_url()
+    rabbitmq_server.kill()
+    rabbitmq_server.start()
+    brokers.put(url, "queue", "value")
+    assert brokers.waiting(url, "queue") == 1
+
+
+def test_temporal_knows_its_namespace_and_no_workflow(temporal_server: Temporal) -> None:
+    async def ask() -> RPCStatusCode:
+        client = await Client.connect(temporal_server.address, namespace=NAMESPACE)
+        with pytest.raises(RPCError) as unknown:
+            await client.get_workflow_handle("never seen").describe()
+        return unknown.value.status
+
+    assert asyncio.run(ask()) is RPCStatusCode.NOT_FOUND
 
 
 def test_opa_decides_by_a_policy_put_into_it(opa_url: str) -> None:

@@ -1,4 +1,4 @@
-"""`git.commit`: puts files into a branch of a remote.
+"""`git.commit`: puts files into a branch of a remote, and takes files out of it.
 
 A commit carries its idempotency key as a trailer, which is how a second attempt finds it.
 Commits of others are never lost, because a push only succeeds on what was read; when somebody
@@ -24,7 +24,7 @@ from executors.repository import (
 )
 from executors.step import OutcomeUnknown, Permanent, StepCall, Transient
 from executors.steps import StepSettings
-from executors.steps.git.remotes import BRANCH, CREDENTIALS, URL, Remotes
+from executors.steps.git.remotes import BRANCH, CREDENTIALS, OWN, URL, Remotes, is_fit
 
 KEY_TRAILER = "Avow-Key"
 _TRIES = 5
@@ -36,7 +36,21 @@ _FILES: JsonObject = {
     "maxProperties": 1000,
     "additionalProperties": {"type": ["string", "null"], "maxLength": 1048576},
 }
+_REMOVE: JsonObject = {
+    "description": "paths that are to go",
+    "type": "array",
+    "minItems": 1,
+    "maxItems": 1000,
+    "items": {"type": "string"},
+}
 _MESSAGE: JsonObject = {"type": "string", "minLength": 1, "maxLength": 2000}
+_COMMIT: JsonObject = {
+    **taking(
+        {"url": URL, "message": _MESSAGE},
+        {"files": _FILES, "remove": _REMOVE, "branch": BRANCH, "credentials": CREDENTIALS, "own": OWN},
+    ),
+    "anyOf": [{"required": ["files"]}, {"required": ["remove"]}],
+}
 
 
 class CommitFiles:
@@ -44,10 +58,7 @@ class CommitFiles:
 
     name = "git.commit"
     effect = Effect.WRITE
-    schema = taking(
-        {"url": URL, "files": _FILES, "message": _MESSAGE},
-        {"branch": BRANCH, "credentials": CREDENTIALS},
-    )
+    schema = _COMMIT
 
     def __init__(self, settings: StepSettings) -> None:
         self._secrets = settings.secrets
@@ -56,10 +67,16 @@ class CommitFiles:
         self._clock = settings.clock
 
     def run(self, call: StepCall) -> Mapping[str, Json]:
-        """Return `commit` and `files`, the blob id by path; nothing is committed if all is there."""
+        """Return `commit` and `files`, the blob id by path; nothing is committed if all is there.
+
+        Raises:
+            Permanent: `not_of_this_project`, with `own`.
+        """
         with doing(self._secrets, call) as unsealed:
             changes = _changes(Arguments(call.arguments))
             with self._remotes.clone(call, unsealed, _HISTORY) as repository:
+                if not is_fit(call, repository):
+                    raise Permanent("not_of_this_project", "This project has no repository there.")
                 for _ in range(_TRIES):
                     try:
                         return _outputs(self._settled(call, repository, changes), changes)
@@ -99,11 +116,13 @@ class CommitFiles:
 
 
 def _changes(arguments: Arguments) -> dict[str, bytes | None]:
-    given = arguments.members("files")
-    check_paths(given)
+    given = arguments.members("files", {})
+    gone = arguments.texts("remove", ())
+    check_paths([*given, *gone])
     texts = Arguments(given, "/files")
     try:
-        return {path: texts.text(path).encode() if texts.has(path) else None for path in given}
+        put = {path: texts.text(path).encode() if texts.has(path) else None for path in given}
+        return put | dict.fromkeys(gone)
     except UnicodeEncodeError:
         raise Permanent("invalid_arguments", "A file's content is not Unicode text.") from None
 

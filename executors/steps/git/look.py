@@ -6,10 +6,10 @@ from catalog.digest import Json, JsonObject
 from executors.arguments import Arguments, taking
 from executors.boundary import doing
 from executors.port import Effect
-from executors.repository import Absent
+from executors.repository import Absent, Repository
 from executors.step import StepCall
 from executors.steps import StepSettings
-from executors.steps.git.remotes import BRANCH, CREDENTIALS, URL, Remotes
+from executors.steps.git.remotes import BRANCH, CREDENTIALS, OWN, URL, Remotes, is_fit
 from executors.steps.git.shelves import DESTINATION, NAME, Shelves, is_ours
 
 _LOOK: JsonObject = {
@@ -20,8 +20,9 @@ _LOOK: JsonObject = {
             "destination": DESTINATION,
             "name": NAME,
             "branch": BRANCH,
-            "paths": {"type": "array", "maxItems": 1000, "items": {"type": "string"}, "default": []},
+            "paths": {"type": "array", "maxItems": 1000, "items": {"type": "string"}},
             "credentials": CREDENTIALS,
+            "own": OWN,
         },
     ),
     "oneOf": [{"required": ["url"]}, {"required": ["destination", "name"]}],
@@ -43,8 +44,9 @@ class Inspect:
     def run(self, call: StepCall) -> Mapping[str, Json]:
         """Return `exists`, `commit` and `files`: the blob id by path, null where there is no file.
 
-        By name, a repository that is not the request's is not there: a request whose delivery
-        never finished is as absent as one that was taken down.
+        `present` says whether any of the files is there. By name, a repository that is not the
+        request's is not there: a request whose delivery never finished is as absent as one that
+        was taken down. With `own`, neither is another project's.
         """
         paths = Arguments(call.arguments).texts("paths", ())
         with doing(self._secrets, call) as unsealed:
@@ -53,11 +55,9 @@ class Inspect:
                 return _nothing(paths)
             with self._remotes.clone(call, unsealed, 1, url) as repository:
                 try:
-                    tip = repository.fetch()
+                    return _seen(repository, paths) if is_fit(call, repository) else _nothing(paths)
                 except Absent:
                     return _nothing(paths)
-                found = {} if tip is None else repository.tree(tip)
-                return {"exists": True, "commit": tip, "files": {path: found.get(path) for path in paths}}
 
     def observe(self, call: StepCall) -> Mapping[str, Json]:
         """Look again."""
@@ -72,5 +72,13 @@ class Inspect:
         return self._shelves.address(destination, name) if is_there else None
 
 
+def _seen(repository: Repository, paths: Iterable[str]) -> dict[str, Json]:
+    tip = repository.fetch()
+    there = {} if tip is None else repository.tree(tip)
+    files: dict[str, Json] = {path: there.get(path) for path in paths}
+    is_present = any(found is not None for found in files.values())
+    return {"exists": True, "present": is_present, "commit": tip, "files": files}
+
+
 def _nothing(paths: Iterable[str]) -> dict[str, Json]:
-    return {"exists": False, "commit": None, "files": dict.fromkeys(paths)}
+    return {"exists": False, "present": False, "commit": None, "files": dict.fromkeys(paths)}

@@ -11,7 +11,7 @@ from catalog.digest import JsonObject
 from executors.arguments import Arguments, taking
 from executors.boundary import Unsealed
 from executors.deadline import Deadline
-from executors.repository import Access, Credentials, RemoteRules, Repository
+from executors.repository import Absent, Access, Credentials, RemoteRules, Repository, mark_of
 from executors.repository.rules import LOOPBACK
 from executors.scratch import scratch
 from executors.secrets import REFERENCE_PATTERN
@@ -26,6 +26,25 @@ CREDENTIALS = taking(
         "password": {"description": "a secret reference", "type": "string", "pattern": REFERENCE_PATTERN},
     }
 )
+OWN: JsonObject = {
+    "description": "only a repository that was made for the call's project",
+    "type": "boolean",
+    "default": False,
+}
+
+
+def is_fit(call: StepCall, repository: Repository) -> bool:
+    """Say whether a call may work on a remote; with `own`, on what was made for its project alone.
+
+    A repository that is not there and one of another project are alike, so that nobody finds out
+    what others have.
+    """
+    if not Arguments(call.arguments).flag("own", default=False):
+        return True
+    try:
+        return repository.bears(mark_of(call.project))
+    except Absent:
+        return False
 
 
 def remote_rules(settings: StepSettings) -> RemoteRules:

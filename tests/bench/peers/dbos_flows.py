@@ -9,7 +9,8 @@ from pathlib import Path
 
 from dbos import DBOS
 
-from tests.bench.peers.shared import STEPS, slow_step
+from tests.bench.peers.aftermath import STEPS
+from tests.bench.peers.shared import slow_step
 
 TRACE = "BENCH_DBOS_TRACE"
 QUEUE, SLOW_QUEUE = "bench", "bench-slow"

@@ -14,24 +14,20 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 
-from tests.bench.figures import emit_spans, quantile, spans_of
+from tests.bench.figures import LIKE_OURS, emit_spans, quantile, spans_of
 
 COMMITS = 400
 COMMITS_PER_RUN = 6
 _PAGE = b"x" * 8192
-_SQLITE_MODES = (("delete", "full"), ("wal", "full"), ("wal", "normal"))
+_SQLITE_MODES = ("delete/full", "wal/full", "wal/normal")
+_OUR_SQLITE_MODE = LIKE_OURS["sqlite"].removeprefix("sqlite ")
 _COLUMNS = "run TEXT, step INTEGER, outputs TEXT"
 
 
 def measure_sqlite(folder: Path, times: int = COMMITS) -> None:
     """Print the cost of a commit in each mode, and of forcing one page to the disk."""
-    for journal, synchronous in _SQLITE_MODES:
-        with closing(sqlite3.connect(folder / f"{journal}-{synchronous}", isolation_level=None)) as opened:
-            opened.execute(f"PRAGMA journal_mode={journal}")
-            opened.execute(f"PRAGMA synchronous={synchronous}")
-            opened.execute(f"CREATE TABLE t (id INTEGER PRIMARY KEY, {_COLUMNS})")
-            insert = "INSERT INTO t (run, step, outputs) VALUES ('run', ?, 'x')"
-            _print_commits(f"sqlite {journal}/{synchronous}", opened, insert, times)
+    for mode in _SQLITE_MODES:
+        _measure_sqlite_commits(folder / mode.replace("/", "-"), mode, times)
     descriptor = os.open(folder / "page", os.O_CREAT | os.O_RDWR)
 
     def overwrite(_: int) -> None:
@@ -44,13 +40,43 @@ def measure_sqlite(folder: Path, times: int = COMMITS) -> None:
 
 def measure_postgres(url: str, times: int = COMMITS) -> None:
     """Print the cost of a commit, and of asking for nothing."""
-    address = sa.make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(address, autocommit=True) as opened:
-        opened.execute(f"CREATE TABLE t (id BIGSERIAL PRIMARY KEY, {_COLUMNS})")
-        insert = "INSERT INTO t (run, step, outputs) VALUES ('run', %s, 'x')"
-        _print_commits("pg synchronous_commit=on", opened, insert, times)
+    with _postgres(url) as opened:
+        _measure_postgres_commits(opened, times)
         roundtrips = spans_of(lambda _: opened.execute("SELECT 1"), times)
         emit_spans("floor", "roundtrip", roundtrips, mode="pg select 1")
+
+
+def measure_commits(url: str, times: int = COMMITS) -> None:
+    """Print the cost of a commit on an empty database, as Avow commits there.
+
+    For right before what is compared with it: how long a disk takes changes within minutes.
+    """
+    if url.startswith("sqlite:///"):
+        _measure_sqlite_commits(Path(url.removeprefix("sqlite:///")), _OUR_SQLITE_MODE, times)
+    else:
+        with _postgres(url) as opened:
+            _measure_postgres_commits(opened, times)
+
+
+def _measure_sqlite_commits(file: Path, mode: str, times: int) -> None:
+    journal, synchronous = mode.split("/")
+    with closing(sqlite3.connect(file, isolation_level=None)) as opened:
+        opened.execute(f"PRAGMA journal_mode={journal}")
+        opened.execute(f"PRAGMA synchronous={synchronous}")
+        opened.execute(f"CREATE TABLE t (id INTEGER PRIMARY KEY, {_COLUMNS})")
+        insert = "INSERT INTO t (run, step, outputs) VALUES ('run', ?, 'x')"
+        _print_commits(f"sqlite {mode}", opened, insert, times)
+
+
+def _measure_postgres_commits(opened: "psycopg.Connection[Any]", times: int) -> None:
+    opened.execute(f"CREATE TABLE t (id BIGSERIAL PRIMARY KEY, {_COLUMNS})")
+    insert = "INSERT INTO t (run, step, outputs) VALUES ('run', %s, 'x')"
+    _print_commits(LIKE_OURS["pg"], opened, insert, times)
+
+
+def _postgres(url: str) -> "psycopg.Connection[Any]":
+    address = sa.make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    return psycopg.connect(address, autocommit=True)
 
 
 def _print_commits(mode: str, opened: Any, insert: str, times: int) -> None:

@@ -13,6 +13,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import pytest
+
+from tests.bench.figures import pass_on
 from tests.bench.peers import floor
 from tests.bench.site import ROOT, Site
 
@@ -87,6 +90,9 @@ PEERS = {
         surroundings=lambda _urls: {"BENCH_RESTATE_SERVER": str(_restate_server())},
     ),
     "spiffworkflow": Peer("spiff_engine", ("SpiffWorkflow==3.2.0", _CHILDREN), _EVERYWHERE),
+    "temporal": Peer(
+        "temporal_server", ("temporalio==1.35.0", _CHILDREN), _QUEUED, lambda site: [site.temporal.address]
+    ),
 }
 
 
@@ -99,7 +105,7 @@ def measure(site: Site, metrics: Collection[str], names: Collection[str]) -> Ite
         if wanted:
             try:
                 _run(site, PEERS[name], wanted)
-            except NotInstalledError as error:
+            except (NotInstalledError, pytest.skip.Exception) as error:  # the latter for want of a server
                 yield f"{name} is left out: {error}"
 
 
@@ -122,7 +128,7 @@ def _run(site: Site, peer: Peer, metrics: Collection[str]) -> None:
     lines = child.output().splitlines()
     for line in lines:
         if line.startswith("{"):
-            print(line, flush=True)
+            pass_on(line)
     if code != 0:
         raise NotInstalledError(f"its script ended with {code}: {lines[-1:]}")
 

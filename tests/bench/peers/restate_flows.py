@@ -9,7 +9,8 @@ from pathlib import Path
 
 import restate
 
-from tests.bench.peers.shared import SLOW_SECONDS, STEPS, note
+from tests.bench.peers.aftermath import END, START, STEPS
+from tests.bench.peers.shared import SLOW_SECONDS, note
 
 TRACE = "BENCH_RESTATE_TRACE"
 service = restate.Service("Bench")
@@ -62,9 +63,9 @@ def time_of_day() -> float:
 
 async def _slow(run: str, step: int) -> int:
     trace = Path(os.environ[TRACE])
-    note(trace, run, step, "start")
+    note(trace, run, step, START)
     await asyncio.sleep(SLOW_SECONDS)
-    note(trace, run, step, "end")
+    note(trace, run, step, END)
     return step
 
 

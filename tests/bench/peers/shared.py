@@ -1,24 +1,23 @@
 """What the peers' scripts have in common: what they are asked, and what a crash left behind.
 
-Runs in the peers' own environments, so it imports nothing of Avow. A step that is to be killed
-writes its start and its end into a file, one atomic line each, which survives any kill.
+Runs in the peers' own environments, so it imports nothing of Avow; our own crash is measured with
+it too. A step that is to be killed writes its start and its end into a file, one atomic line each,
+which survives any kill.
 """
 
 import argparse
 import os
 import time
-from collections import defaultdict
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.figures import Figure, emit
-from tests.services.polling import eventually
+from tests.bench.peers.aftermath import END, START, STEPS, Aftermath, Noted
+from tests.services.polling import PAUSE_SECONDS, eventually
 
 ROOT = Path(__file__).parents[3]
-START, END = "start", "end"
-STEPS = 4
 SLOW_SECONDS = 0.1
 WARM_RUNS = 20
 
@@ -59,9 +58,15 @@ def wish() -> Wish:
     return Wish(**told)
 
 
-def slow_step(trace: Path, run: str, step: int) -> int:
-    """Take a tenth of a second, and leave a trace of its start and of its end."""
+def slow_step(trace: Path, run: str, step: int, gate: Path | None = None) -> int:
+    """Take a tenth of a second, and leave a trace of its start and of its end.
+
+    Args:
+        gate: a file to wait for in between.
+    """
     note(trace, run, step, START)
+    while gate is not None and not gate.exists():
+        time.sleep(PAUSE_SECONDS)
     time.sleep(SLOW_SECONDS)
     note(trace, run, step, END)
     return step
@@ -74,14 +79,17 @@ def note(trace: Path, run: str, step: int, what: str) -> None:
     os.close(descriptor)
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
-    """One line of a trace."""
+def noted(trace: Path) -> list[Noted]:
+    """Return what was noted, in the order in which it was."""
+    if not trace.exists():
+        return []
+    lines = [line.split() for line in trace.read_text().splitlines()]
+    return [Noted(run, int(step), what, float(at)) for run, step, what, at in lines]
 
-    run: str
-    step: int
-    what: str
-    at: float
+
+def has_ended(trace: Path, run: str, step: int) -> bool:
+    """Tell whether a slow step came to its end."""
+    return any((line.run, line.step, line.what) == (run, step, END) for line in noted(trace))
 
 
 class Crash:
@@ -112,35 +120,9 @@ class Crash:
 
     def emit(self, peer: str, **figures: Figure) -> None:
         """Print what was lost, what was repeated, and how soon it went on."""
-        noted = self._noted()
-        done = {(line.run, line.step): line.at for line in noted if line.what == END}
-        starts = defaultdict(list)
-        for line in noted:
-            if line.what == START:
-                starts[line.run, line.step].append(line.at)
-        before = {step for step, at in done.items() if at <= self._killed_at}
-        again = {step for step, times in starts.items() if len(times) > 1}
-        resumed = [at for times in starts.values() for at in times if at > self._killed_at]
-        emit(
-            peer,
-            "crash",
-            **figures,
-            n=self._runs,
-            steps_total=self._runs * STEPS,
-            steps_done_before_kill=len(before),
-            lost_steps=self._runs * STEPS - len(done),
-            rerun_inflight=len(again - before),
-            rerun_completed=len(again & before),
-            boot_s=None if self._ready_at is None else self._ready_at - self._restarted_at,
-            resume_s=min(resumed) - self._restarted_at if resumed else None,
-            all_done_s=max(done.values(), default=self._restarted_at) - self._restarted_at,
-        )
+        aftermath = Aftermath(noted(self._trace), self._runs, self._killed_at, self._restarted_at)
+        boot = None if self._ready_at is None else self._ready_at - self._restarted_at
+        emit(peer, "crash", **figures, n=self._runs, boot_s=boot, **aftermath.figures())
 
     def _ended(self) -> int:
-        return len({(line.run, line.step) for line in self._noted() if line.what == END})
-
-    def _noted(self) -> list[Noted]:
-        if not self._trace.exists():
-            return []
-        lines = [line.split() for line in self._trace.read_text().splitlines()]
-        return [Noted(run, int(step), what, float(at)) for run, step, what, at in lines]
+        return len({(line.run, line.step) for line in noted(self._trace) if line.what == END})

@@ -7,6 +7,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from catalog.composing import child_order
 from catalog.contract import SCHEMA, DriftMode, Example, OperationName, Prefer, parse_contract
 from catalog.errors import Invalid
 from tests.factories import contract_document
@@ -16,6 +17,11 @@ OPERATIONS = {
     name: {"executor": "workflow", "definition": f"{name}.yaml"}
     for name in ("provision", "delete", "observe")
 }
+
+
+CHILD = {"name": "network", "contract": "network", "version": "^1.0.0"}
+OF_NETWORK = "${children.network.outputs.id}"
+ACTION = {"description": "Does it.", "executor": "workflow", "definition": "patch.yaml"}
 
 
 def refusals(document: dict[str, Any]) -> list[tuple[str, str]]:
@@ -114,7 +120,86 @@ def test_update_and_repair_fall_back_to_what_is_there() -> None:
             "pattern",
         ),
         ({"policies": ["a.rego", "b.rego"]}, "/spec/policies", "max_items"),
-        ({"requires": []}, "/spec/requires", "unknown_field"),
+        ({"waves": []}, "/spec/waves", "unknown_field"),
+        (
+            {"requires": [{"contract": "network", "version": "newest"}]},
+            "/spec/requires/0/version",
+            "invalid_range",
+        ),
+        (
+            {"requires": [{"contract": "postgres-database", "version": "*"}]},
+            "/spec/requires/0/contract",
+            "dependency_cycle",
+        ),
+        (
+            {
+                "requires": [
+                    {"contract": "network", "version": "1.x"},
+                    {"contract": "network", "version": "2.x"},
+                ]
+            },
+            "/spec/requires/1/contract",
+            "duplicate_requirement",
+        ),
+        (
+            {"children": [{**CHILD, "contract": "postgres-database"}]},
+            "/spec/children/0/contract",
+            "dependency_cycle",
+        ),
+        ({"children": [CHILD, CHILD]}, "/spec/children/1/name", "duplicate_child"),
+        ({"children": [{**CHILD, "needs": ["dns"]}]}, "/spec/children/0/needs/0", "unknown_child"),
+        ({"children": [{**CHILD, "version": "<1.0.0 >2.0.0"}]}, "/spec/children/0/version", "invalid_range"),
+        (
+            {"children": [{**CHILD, "inputs": {"a": "x${inputs.size}"}}]},
+            "/spec/children/0/inputs/a",
+            "malformed_reference",
+        ),
+        (
+            {"children": [{**CHILD, "inputs": {"a": "${steps.a.outputs}"}}]},
+            "/spec/children/0/inputs/a",
+            "unknown_reference",
+        ),
+        (
+            {"children": [{**CHILD, "inputs": {"a": "${children.dns.outputs.zone}"}}]},
+            "/spec/children/0/inputs/a",
+            "unknown_child",
+        ),
+        (
+            {"children": [{**CHILD, "inputs": {"a": "${children.network.inputs.zone}"}}]},
+            "/spec/children/0/inputs/a",
+            "unknown_reference",
+        ),
+        (
+            {
+                "children": [
+                    {**CHILD, "needs": ["dns"]},
+                    {**CHILD, "name": "dns", "inputs": {"n": OF_NETWORK}},
+                ]
+            },
+            "/spec/children",
+            "dependency_cycle",
+        ),
+        ({"actions": {"pause": ACTION}}, "/spec/actions/pause", "reserved_action"),
+        (
+            {"actions": {"patch": {**ACTION, "inputs": {"type": "object"}}}},
+            "/spec/actions/patch/inputs/additionalProperties",
+            "open_inputs",
+        ),
+        (
+            {"conversion": {"from": "later", "inputs": {"size": "inputs.size"}}},
+            "/spec/conversion/from",
+            "invalid_range",
+        ),
+        (
+            {"conversion": {"from": "1.x", "inputs": {"size": "1 +"}}},
+            "/spec/conversion/inputs/size",
+            "expression_syntax",
+        ),
+        (
+            {"conversion": {"from": "1.x", "inputs": {"size": "request.name"}}},
+            "/spec/conversion/inputs/size",
+            "unknown_reference",
+        ),
         ({"reconcile": {"keep_runs": 0}}, "/spec/reconcile/keep_runs", "minimum"),
         (
             {"inputs": CLOSED, "examples": [{"name": "a", "inputs": {"size": "x"}}]},
@@ -159,3 +244,10 @@ def test_the_published_schema_is_a_schema_and_takes_what_the_parser_takes() -> N
     published: Any = deepcopy(SCHEMA)
     jsonschema.Draft202012Validator.check_schema(published)
     jsonschema.validate(contract_document(), published)
+
+
+def test_a_child_needs_those_that_its_inputs_refer_to_and_comes_after_them() -> None:
+    dns = {"name": "dns", "contract": "zone", "version": "*", "inputs": {"network": OF_NETWORK}}
+    contract = parse_contract(contract_document(children=[dns, CHILD]))
+    assert contract.children[0].needs == ("network",)
+    assert child_order({child.name: child.needs for child in contract.children}) == ["network", "dns"]

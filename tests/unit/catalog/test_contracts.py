@@ -95,6 +95,23 @@ def test_revisions_are_listed_page_by_page(database: Database) -> None:
         assert [each.name for each in contracts.page(tx, ("", ""), 9, name="b")] == ["b"]
 
 
+def test_names_are_listed_once_each_page_by_page(database: Database) -> None:
+    publish(
+        database, version("1.0.0"), version("2.0.0"), version("1.0.0", name="a"), version("1.0.0", name="z")
+    )
+    with database.read() as tx:
+        assert contracts.names(tx, "", 2) == ["a", "postgres-database"]
+        assert contracts.names(tx, "postgres-database", 2) == ["z"]
+
+
+def test_a_name_that_nobody_took_is_not_known(database: Database) -> None:
+    publish(database, contract_document())
+    with database.read() as tx:
+        contracts.check_known(tx, "postgres-database")
+        with pytest.raises(NotFound, match="There is no contract postgres\\."):
+            contracts.check_known(tx, "postgres")
+
+
 def test_a_contract_is_held_and_released(database: Database) -> None:
     publish(database, contract_document())
     with database.write() as tx:

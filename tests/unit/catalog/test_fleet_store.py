@@ -81,7 +81,7 @@ def test_a_destination_goes_once_nothing_alive_lies_on_it(database: Database) ->
         store_request(tx, a_request(destination="pg-1"))
     with pytest.raises(Conflict) as refused, database.write() as tx:
         fleet_store.delete_destination(tx, "pg-1")
-    assert refused.value.code == "destination_in_use"
+    assert refused.value.code == "in_use"
     with database.write() as tx:
         requests.save_status(tx, a_request(destination="pg-1", deleted_at=LATER))
     with database.write() as tx:
@@ -112,7 +112,7 @@ def test_a_destination_is_not_taken_away_under_a_request_that_is_just_being_plac
     with database.read() as tx:
         placed = requests.by_uid(tx, UID).destination
     assert (placed is None) == bool(failures)  # the foreign key stopped the one that came too late
-    assert refused == ([] if failures else ["destination_in_use"])
+    assert refused == ([] if failures else ["in_use"])
 
 
 def test_destinations_are_listed_by_name_and_kind(database: Database) -> None:

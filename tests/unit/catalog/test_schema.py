@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalog.digest import Json, JsonObject
+from catalog.digest import Json, JsonObject, canonical_json
 from catalog.schema import (
     MAX_FINDINGS,
     MAX_REFERENCES,
     MAX_SCHEMA_DEPTH,
+    accepts,
     check_schema,
     escape,
     keyword_code,
@@ -249,6 +250,13 @@ def test_what_was_said_beats_a_default_and_filling_in_twice_changes_nothing(inpu
     filled = with_defaults(schema, inputs)
     assert {name: filled[name] for name in inputs} == inputs
     assert with_defaults(schema, filled) == filled
+
+
+def test_a_checked_schema_in_canonical_form_accepts_what_is_valid_by_it() -> None:
+    schema = canonical_json({"type": "string", "pattern": "^a", "format": "email"})
+    assert accepts(schema, "a@b.co")
+    assert not accepts(schema, "b@b.co")
+    assert not accepts(schema, "a")
 
 
 def test_sensitive_names_are_those_that_the_schema_marks() -> None:

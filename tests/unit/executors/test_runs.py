@@ -1,4 +1,4 @@
-"""Runs are stored once per key, take in mail, are listed for their project only, and are pruned."""
+"""Runs are stored once per key, take in mail, are listed for their project, and are opened again once."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -78,35 +78,6 @@ def test_fences_of_different_requests_and_projects_are_apart(database: Database)
     assert add(database, "run_3", key="key-3", fence=4, project="bank")
 
 
-def test_a_stale_order_stays_stale_after_pruning(database: Database) -> None:
-    for number in (1, 2):
-        add(database, f"run_{number}", key=f"key-{number}", fence=number)
-        end(database, f"run_{number}")
-    with database.write() as tx:
-        assert runs.prune(tx, "req_1", keep=1) == 1
-    with pytest.raises(Conflict):
-        add(database, "run_3", key="key-1", fence=1)
-
-
-def test_pruning_keeps_the_newest_and_whatever_has_not_ended(database: Database) -> None:
-    for number in range(1, 6):
-        add(database, f"run_{number}", key=f"key-{number}")
-    for number in (1, 2, 3, 5):
-        end(database, f"run_{number}")
-    with database.write() as tx:
-        assert runs.prune(tx, "req_1", keep=2) == 2
-    assert stored(database) == ["run_5", "run_4", "run_3"]
-    with database.read() as tx:
-        assert runs.entries(tx, "run_1") == []
-
-
-def test_pruning_always_leaves_the_last_run(database: Database) -> None:
-    add(database)
-    end(database, "run_1")
-    with database.write() as tx:
-        assert runs.prune(tx, "req_1", keep=0) == 0
-
-
 def test_runs_are_listed_newest_first_and_page_by_page(database: Database) -> None:
     for number in range(1, 6):
         add(database, f"run_{number}", key=f"key-{number}")
@@ -165,7 +136,7 @@ def test_storing_a_run_and_writing_to_one_ring_the_bell(database: Database) -> N
         assert tx.topics == {runs.TOPIC}
     with database.write() as tx:
         runs.post(tx, "key-1", "signal", {}, now=EPOCH)
-        assert tx.topics == {runs.TOPIC}
+        assert tx.topics == {runs.TOPIC, runs.SWEEP}
 
 
 def test_an_order_value_is_not_changed_by_storing_it(database: Database) -> None:
@@ -174,3 +145,63 @@ def test_an_order_value_is_not_changed_by_storing_it(database: Database) -> None
     with database.write() as tx:
         runs.add(tx, "run_1", value, FIRST, EPOCH)
     assert value == before
+
+
+def reopen(database: Database, key: str = "key-1") -> str:
+    with database.write() as tx:
+        return runs.reopen(tx, key, "retry", EPOCH)
+
+
+@pytest.mark.parametrize("state", [RunState.STUCK, RunState.FAILED])
+def test_a_run_that_ended_badly_can_be_opened_again_once(database: Database, state: RunState) -> None:
+    add(database)
+    end(database, "run_1", state)
+    assert reopen(database) == "run_1"
+    with database.read() as tx:
+        assert runs.letters(tx, "run_1", 0) == [Letter(1, "retry", {})]
+        assert claims.next_due(tx) == EPOCH
+    with pytest.raises(Conflict) as refused:
+        reopen(database)
+    assert refused.value.code == "run_superseded"
+
+
+def test_only_the_last_run_of_a_request_is_opened_again(database: Database) -> None:
+    for number in (1, 2):
+        add(database, f"run_{number}", key=f"key-{number}")
+        end(database, f"run_{number}", RunState.FAILED)
+    with pytest.raises(Conflict) as refused:
+        reopen(database, "key-1")
+    assert refused.value.code == "run_superseded"
+    assert reopen(database, "key-2") == "run_2"
+
+
+def test_what_has_not_ended_or_ended_well_is_not_opened_again(database: Database) -> None:
+    add(database)
+    with pytest.raises(Conflict) as unended:
+        reopen(database)
+    end(database, "run_1")
+    with pytest.raises(Conflict) as well:
+        reopen(database)
+    assert (unended.value.code, well.value.code) == ("run_not_ended", "run_not_retriable")
+    with pytest.raises(NotFound):
+        reopen(database, "key-9")
+
+
+def test_the_report_of_a_run_is_the_one_of_its_record(database: Database) -> None:
+    add(database)
+    with database.write() as tx:
+        claim = claims.claim(tx, "run_1", owner="me", now=EPOCH, until=EPOCH)
+        assert claim is not None
+        report = RunReport(
+            RunState.SUCCEEDED, "run_1", outputs={"n": [1, {"x": "\u00e9"}]}, facts={"exists": True}, step="a"
+        )
+        claims.save(tx, claim, claims.Page((), report, releases=True, due_at=None, now=EPOCH))
+    kept = database.line()
+    for line in (None, kept):
+        with database.glance(line) as tx:
+            assert runs.report_by_key(tx, "key-1") == report
+            assert runs.report_by_key(tx, "key-9") is None
+    with database.read() as tx:
+        record = runs.by_key(tx, "key-1")
+    assert record is not None
+    assert record.report == report

@@ -122,6 +122,36 @@ def test_files_are_rendered_to_their_targets(tmp_path: Path) -> None:
     assert rendered == {".github/workflows/ci.yml": "on: push\nname: orders\n", "README.md": "# orders"}
 
 
+def test_a_path_may_hold_values_and_the_paths_are_told(tmp_path: Path) -> None:
+    templates = {"jobs/job-[[ inputs.name ]].yml": "templates/a", "README.md": "templates/a"}
+    arguments: dict[str, Json] = {"templates": templates, "values": VALUES}
+    told = Render(step_settings(tmp_path)).run(step_call(arguments, files={"templates/a": "x"}))
+    assert told == {
+        "files": {"jobs/job-orders.yml": "x", "README.md": "x"},
+        "paths": ["README.md", "jobs/job-orders.yml"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("a/b", "value_unfit"),
+        ("../x", "value_unfit"),
+        ("..", "path_refused"),
+        ("", "path_refused"),
+        (".git", "path_refused"),
+        ("a\nb", "value_unfit"),
+        ("README.MD", "path_refused"),
+    ],
+    ids=ascii,
+)
+def test_a_value_in_a_path_is_one_name_and_no_way_out(tmp_path: Path, name: str, code: str) -> None:
+    templates = {"[[ n ]]": "templates/a", "readme.md": "templates/a"}
+    with pytest.raises(Permanent) as refused:
+        render(tmp_path, templates, {"templates/a": ""}, {"n": name})
+    assert refused.value.code == code
+
+
 @pytest.mark.parametrize(
     "source", ["templates/missing", "contract.yaml", "templates/../contract.yaml", "/etc/passwd"]
 )

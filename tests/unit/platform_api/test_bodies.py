@@ -65,10 +65,10 @@ def test_a_hostile_body_is_refused_with_its_place_and_code(case: str) -> None:
 )
 def test_a_body_made_to_be_slow_costs_no_more_than_its_length(content: bytes) -> None:
     def seconds(text: bytes) -> float:
-        started = time.perf_counter()
+        started = time.process_time()
         with suppress(Invalid):
             parse_json(text)
-        return time.perf_counter() - started
+        return time.process_time() - started
 
     short = max(seconds(content[: len(content) // 8]), 0.002)
     # Linear means about eight times as long; quadratic would be sixty-four and more.

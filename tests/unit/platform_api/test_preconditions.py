@@ -3,7 +3,7 @@
 import pytest
 
 from catalog.errors import Conflict, Invalid
-from platform_api.preconditions import check_match, etag
+from platform_api.preconditions import check_match, etag, is_held
 
 
 @pytest.mark.parametrize("header", ['"3"', ' "3" ', "*", '"1", "3"', 'W/"3", "3"'])
@@ -35,3 +35,19 @@ def test_what_is_no_entity_tag_is_refused(header: str) -> None:
 def test_an_etag_is_strong_and_passes_its_own_check() -> None:
     check_match(etag(7), 7)
     assert etag(7) == '"7"'
+
+
+@pytest.mark.parametrize(
+    ("header", "held"),
+    [
+        ('"sha256:a"', True),
+        ('W/"sha256:a"', True),
+        ('"x", "sha256:a"', True),
+        ("*", True),
+        ("", False),
+        ('"sha256:ab"', False),
+        ("sha256:a", False),
+    ],
+)
+def test_a_reader_has_it_when_he_names_it(header: str, *, held: bool) -> None:
+    assert is_held(header, "sha256:a") is held

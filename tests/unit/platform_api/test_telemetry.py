@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
+from catalog import trace
 from platform_api.settings import LogFormat
 from platform_api.telemetry import Metrics, configure_logging
 
@@ -90,3 +91,23 @@ def test_metrics_are_counted_by_operation_and_asked_for_on_scraping() -> None:
     assert 'avow_requests{phase="ready"} 3.0' in text
     assert "avow_event_streams 2.0" in text
     assert asked == [1]
+
+
+@pytest.mark.parametrize("library", ["stdlib", "structlog"])
+def test_a_line_carries_what_it_is_about_whoever_writes_it(library: str) -> None:
+    out = io.StringIO()
+    configure_logging(LogFormat.JSON, "info", out)
+    log = logging.getLogger("avow.test") if library == "stdlib" else structlog.get_logger("avow.test")
+    with trace.about(lambda: {"run": "run_1", "step": "a", "project": "shop", "trace_id": "t1"}):
+        log.warning("inside")
+        logging.getLogger("avow.test").warning("said otherwise", extra={"step": "b"})
+    log.warning("outside")
+    inside, otherwise, outside = (json.loads(line) for line in out.getvalue().splitlines())
+    assert (inside["run"], inside["step"], inside["project"], inside["trace_id"]) == (
+        "run_1",
+        "a",
+        "shop",
+        "t1",
+    )
+    assert (otherwise["step"], otherwise["run"]) == ("b", "run_1")
+    assert "run" not in outside

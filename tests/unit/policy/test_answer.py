@@ -23,7 +23,8 @@ def an_answer(**changes: Any) -> dict[str, Any]:
 def test_a_whole_answer_yields_the_sets_of_every_policy() -> None:
     sets = read_answer(an_answer(), PROGRAM)
 
-    assert sets == {name: RawSets((), ()) for name in ("org/naming", "org/ownership", "org/production")}
+    names = ("org/lifecycle", "org/naming", "org/ownership", "org/production")
+    assert sets == {name: RawSets((), ()) for name in names}
 
 
 def with_naming(sets: Any) -> dict[str, Any]:

@@ -27,6 +27,7 @@ def refusal(*directories: Path) -> list[tuple[str, str]]:
 
 def test_the_shipped_policies_can_be_used() -> None:
     assert [module.policy for module in organisation().modules] == [
+        "org/lifecycle",
         "org/naming",
         "org/ownership",
         "org/production",

@@ -8,7 +8,7 @@ from policy.bundle import bundle_of, organisation
 from policy.engine import Module, PolicyBundle, StaticEngine
 from policy.testing import BASE, merged, run_table
 
-NAMING = organisation().modules[0]
+NAMING = next(each for each in organisation().modules if each.policy == "org/naming")
 BUNDLE: PolicyBundle = bundle_of([NAMING], organisation().data)
 SIZE: Json = {"id": "size", "msg": "too large", "path": "/size", "remediation": "smaller"}
 

@@ -8,8 +8,9 @@ import pytest
 from catalog.conditions import Condition, Status, Type
 from catalog.request import Phase, Request
 from reconciler.drift import Difference
-from reconciler.explain import REASONS, Explanation, Mover, explain
+from reconciler.explain import REASONS, Asked, Explanation, Mover, WaitingOn, explain
 from reconciler.operation import Operation
+from reconciler.relation import Obstacle
 from tests.factories import START, a_request, an_operation
 
 DUE = START + timedelta(minutes=10)
@@ -95,3 +96,64 @@ def test_drift_of_a_held_request_is_shown_because_nothing_is_done_about_it() -> 
     held = replace(stated("Drifted", Type.IN_SYNC), paused=True)
     found = told(held, differences=(difference,))
     assert (found.reason, found.differences) == ("Paused", (difference,))
+
+
+def asked(ref: str = "apr_1") -> Asked:
+    return Asked(ref, "group security", "approval by group security", START + timedelta(hours=1))
+
+
+def test_who_is_asked_is_named_with_since_when_and_what_to_do() -> None:
+    request = stated("Waiting", status=Status.UNKNOWN)
+    found = explain(request, "team-data", an_operation(), DUE, asked=[asked(), asked("apr_2")])
+    assert (found.reason, found.since) == ("WaitingForApproval", START + timedelta(hours=1))
+    assert found.message == "it waits for approval by group security; and 1 more"
+    assert (found.waiting_on.kind, found.waiting_on.ref) == (Mover.APPROVER, "apr_1")
+    assert found.waiting_on.owner == "group security"
+    assert found.next_action == "ask group security, who can: avow approve apr_1, or avow reject apr_1"
+    assert found.retry_at is None
+
+
+def test_what_stands_in_the_way_of_the_asking_comes_first() -> None:
+    for request in (stated("PolicyDenied", Type.ALLOWED), stated("Stuck"), a_request(paused=True)):
+        found = explain(request, "team-data", an_operation(), DUE, asked=[asked()])
+        assert found.waiting_on.kind is not Mover.APPROVER
+
+
+# --- others in the way ------------------------------------------------------------------
+
+
+def obstructed(reason: str, owner: str = "", behind: Explanation | None = None) -> Explanation:
+    type_ = Type.COMPOSED if reason.startswith("Child") else Type.AVAILABLE
+    request = stated(reason, type_)
+    obstacle = Obstacle(type_, Status.FALSE, reason, f"because of {reason}", "shop-net", owner)
+    return explain(request, "team-data", None, DUE, obstacle=obstacle, behind=behind)
+
+
+def test_whoever_owns_what_is_missing_has_the_next_move_and_else_the_operator() -> None:
+    assert obstructed("RequirementMissing", "team-net").waiting_on == WaitingOn(
+        Mover.OWNER, "shop-net", "team-net"
+    )
+    assert obstructed("RequirementMissing").waiting_on.kind is Mover.OPERATOR
+
+
+@pytest.mark.parametrize("reason", ["UsedNotReady", "ChildNotReady", "ChildHeldUp"])
+def test_the_move_is_that_of_the_request_in_the_way(reason: str) -> None:
+    behind = told(stated("PolicyDenied", Type.ALLOWED))
+    found = obstructed(reason, behind=behind)
+    assert found.waiting_on == WaitingOn(Mover.REQUESTER, "shop-net", "team-orders")
+    assert found.next_action.endswith("avow why shop-net")
+    assert found.retry_at == behind.retry_at
+
+
+def test_an_obstacle_that_is_not_what_is_stated_explains_nothing() -> None:
+    request = stated("OperationFailed")
+    obstacle = Obstacle(Type.AVAILABLE, Status.FALSE, "UsedNotReady", "m", "net")
+    assert explain(request, "team-data", None, DUE, obstacle=obstacle) == told(request)
+
+
+def test_a_ready_request_whose_deletion_waits_says_so() -> None:
+    ready = Condition(Type.READY, Status.TRUE, "Delivered", "delivered", START, 1)
+    request = a_request(conditions={Type.READY: ready}, phase=Phase.READY, deletion_queued_at=DUE)
+    found = told(request)
+    assert (found.reason, found.since, found.waiting_on.kind) == ("DeletionQueued", DUE, Mover.REQUESTER)
+    assert "avow keep orders-db" in found.next_action

@@ -124,6 +124,26 @@ def test_history_is_bounded_but_never_below_what_is_still_counted(database: Data
             assert operations.failures_in_a_row(tx, UID) == left
 
 
+def test_an_action_is_no_delivery_and_its_failure_none_of_a_delivery(database: Database) -> None:
+    failed = replace(numbered(3, state=FAILED), name="save")
+    begun(database, numbered(1), numbered(2, state=FAILED), failed)
+    with database.read() as tx:
+        assert operations.newest(tx, UID) == failed
+        assert operations.last_finished(tx, UID) == numbered(2, state=FAILED)
+        assert operations.last_finished_of(tx, [UID]) == {UID: numbered(2, state=FAILED)}
+        assert operations.failures_in_a_row(tx, UID) == 1
+
+
+def test_many_actions_do_not_push_out_what_is_counted(database: Database) -> None:
+    saved = (replace(numbered(number), name="save") for number in range(2, 40))
+    begun(database, numbered(1, state=FAILED), *saved)
+    with database.write() as tx:
+        operations.prune(tx, UID, 1)
+    with database.read() as tx:
+        assert operations.failures_in_a_row(tx, UID) == 1
+        assert len(operations.page(tx, UID, None, 50)) == 13
+
+
 def test_pruning_leaves_other_requests_and_the_open_operation_alone(database: Database) -> None:
     with database.write() as tx:
         store_request(tx, a_request("req_2", name="other"))

@@ -7,8 +7,19 @@ import pytest
 
 from catalog.contract import OperationName
 from executors.port import RunReport, RunState
+from executors.workflow.ballot import Outcome as Answer
+from executors.workflow.ballot import Task, closed, opened
+from executors.workflow.inbox import Approval
 from reconciler.operation import LONGEST_RETRY, OperationState
-from reconciler.outcome import MESSAGE_LENGTH, Outcome, finished, next_attempt, outcome_of, readable
+from reconciler.outcome import (
+    MESSAGE_LENGTH,
+    Outcome,
+    finished,
+    next_attempt,
+    outcome_of,
+    readable,
+    undecided,
+)
 from tests.factories import START, a_contract, an_operation
 
 DELIVERED: dict[str, Any] = {"outputs": {"host": "h"}, "facts": {"exists": True, "size": "s"}}
@@ -125,3 +136,31 @@ def test_a_failure_is_tried_again_and_what_is_stuck_is_not() -> None:
     assert next_attempt(stuck, a_contract(), 1, 0.5, START) is None
     not_retried = a_contract(reconcile={"retry_failed": False})
     assert next_attempt(failed, not_retried, 1, 0.5, START) is None
+
+
+def an_ended_approval(answer: Answer) -> Approval:
+    """Return an approval that ended like this."""
+    standing = closed(opened(Task(START, "sha256:x")), answer, START, "rejected by anna: too open")
+    return Approval("apr_1", "shop", "req_1", "run_1", "provision", 1, "sign-off", 0, standing)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [(Answer.REJECTED, "ApprovalRejected"), (Answer.EXPIRED, "ApprovalExpired")],
+)
+def test_what_people_refused_is_not_asked_for_again_by_itself(answer: Answer, reason: str) -> None:
+    failed = outcome_of(an_operation(), RunReport(RunState.FAILED, message="failed"), a_contract())
+    refused = undecided(failed, an_ended_approval(answer))
+    assert (refused.state, refused.reason) == (OperationState.FAILED, reason)
+    assert refused.message == "sign-off: rejected by anna: too open"
+    assert next_attempt(refused, a_contract(), 1, 0.5, START) is None
+    assert next_attempt(failed, a_contract(), 1, 0.5, START) is not None
+
+
+def test_an_approval_that_was_given_or_void_explains_no_failure() -> None:
+    failed = outcome_of(an_operation(), RunReport(RunState.FAILED, message="failed"), a_contract())
+    for answer in (Answer.APPROVED, Answer.VOIDED):
+        assert undecided(failed, an_ended_approval(answer)) == failed
+    assert undecided(failed, None) == failed
+    stuck = outcome_of(an_operation(), RunReport(RunState.STUCK), a_contract())
+    assert undecided(stuck, an_ended_approval(Answer.REJECTED)) == stuck

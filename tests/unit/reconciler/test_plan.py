@@ -14,6 +14,7 @@ from reconciler.drift import MISSING, Difference
 from reconciler.operation import Operation, OperationState
 from reconciler.placement import Placed
 from reconciler.plan import REPAIRS_THAT_HOLD, STILL_SEEN, Move, Plan, Situation, plan, plan_digest
+from reconciler.upgrade import Trouble
 from tests.factories import (
     START,
     a_contract,
@@ -62,6 +63,15 @@ def released(**fields: Any) -> Situation:
 
 
 SEEN_CHANGED = an_observation(facts={"exists": True, "size": "m"})
+
+MISFIT = Trouble(Type.AVAILABLE, "InputsDoNotFit", "its inputs do not fit 2.0.0")
+STRICTER = a_contract(
+    inputs={
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"size": {"enum": ["xl"]}, "backups": {"default": True}},
+    }
+)
 
 OPERATING: dict[str, tuple[Situation, OperationName, str]] = {
     "new": (a_situation(), OperationName.PROVISION, "NotDelivered"),
@@ -284,3 +294,12 @@ def test_a_plans_document_holds_everything_that_policy_may_ask_about() -> None:
 def test_a_fact_that_appeared_or_vanished_is_drift() -> None:
     situation = delivered(observation=an_observation(facts={"exists": True, "owner": "x"}))
     assert situation.drifted == (Difference("/owner", MISSING, "x"), Difference("/size", "s", MISSING))
+
+
+def test_what_is_delivered_is_kept_true_while_the_version_that_is_wished_does_not_take_the_inputs() -> None:
+    assert planned(delivered(trouble=MISFIT)).reason == "InSync"
+    assert planned(delivered(trouble=MISFIT, observation=SEEN_CHANGED)).operation is OperationName.REPAIR
+
+
+def test_what_is_delivered_is_kept_true_whatever_its_own_contract_would_say_of_the_inputs_now() -> None:
+    assert planned(delivered(contract=STRICTER)).reason == "InSync"

@@ -15,6 +15,8 @@ from reconciler import status
 from reconciler.operation import OperationState
 from reconciler.placement import Placed
 from reconciler.plan import Situation, plan
+from reconciler.relation import Obstacle, Relations
+from reconciler.upgrade import Trouble
 from tests.factories import (
     START,
     a_delivered_request,
@@ -28,6 +30,7 @@ LATER = START + timedelta(minutes=5)
 UNSEEN = an_observation(Presence.UNKNOWN, message="no answer")
 ABSENT = an_observation(Presence.ABSENT)
 CHANGED = an_observation(facts={"exists": True})
+LACKING = Relations(lacking=Obstacle(Type.AVAILABLE, Status.FALSE, "RequirementMissing", "m", "net"))
 TRUE, FALSE, UNKNOWN = Status.TRUE, Status.FALSE, Status.UNKNOWN
 
 
@@ -79,6 +82,11 @@ def test_a_request_that_was_just_accepted_is_not_ready_and_says_so() -> None:
         ({"observation": ABSENT, "contract_paused": True}, Type.IN_SYNC, (FALSE, "Drifted")),
         ({"pending_writes": 1}, Type.WRITTEN, (UNKNOWN, "WritePending")),
         ({"placed": Placed(None, is_needed=True, message="full")}, Type.PLACED, (FALSE, "NoDestination")),
+        (
+            {"trouble": Trouble(Type.AVAILABLE, "InputsDoNotFit", "m"), "relations": LACKING},
+            Type.AVAILABLE,
+            (FALSE, "InputsDoNotFit"),
+        ),
     ],
 )
 def test_whatever_fails_is_stated_and_takes_ready_with_it(
@@ -218,3 +226,29 @@ def test_gone_is_stated_until_it_is_forgotten() -> None:
 def test_the_headline_is_readys_message() -> None:
     assert status.headline(ready_request()) == "delivered, in sync, and in git"
     assert status.headline(a_request()) == "pending"
+
+
+def test_an_operation_that_waits_for_people_says_for_whom() -> None:
+    request, operation = a_request(), an_operation()
+    waiting = RunReport(RunState.WAITING, step="sign-off", message="...")
+    conditions = status.under_way(request, operation, waiting, LATER, "approval by group security")
+    assert told(conditions[Type.APPLIED]) == (UNKNOWN, "WaitingForApproval")
+    assert conditions[Type.READY].message == "provision waits for approval by group security"
+    assert phase_of(request, conditions) is Phase.PROGRESSING
+    running = RunReport(RunState.RUNNING)
+    conditions = status.under_way(request, operation, running, LATER, "approval by group security")
+    assert told(conditions[Type.APPLIED]) == (UNKNOWN, "Operating")
+
+
+@pytest.mark.parametrize("reason", ["ApprovalRejected", "ApprovalExpired"])
+def test_what_people_refused_has_failed(reason: str) -> None:
+    refused = an_operation(state=OperationState.FAILED, reason=reason, message="rejected by anna")
+    conditions = status.ended(a_request(), refused, LATER)
+    assert told(conditions[Type.APPLIED]) == (FALSE, reason)
+    assert phase_of(a_request(), conditions) is Phase.FAILED
+
+
+def test_what_was_given_up_for_something_newer_has_not_failed() -> None:
+    given_up = an_operation(state=OperationState.FAILED, reason="OperationFailed", superseded=True)
+    conditions = status.ended(a_request(), given_up, LATER)
+    assert told(conditions[Type.APPLIED]) == (UNKNOWN, "DesiredChanged")

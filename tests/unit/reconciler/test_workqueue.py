@@ -16,6 +16,7 @@ from reconciler import workqueue
 from reconciler.tables import work
 from reconciler.workqueue import Claim, Fenced, Lane
 from tests.factories import PROJECT, START, created_database, store_request
+from tests.together import in_threads
 
 LEASE = timedelta(seconds=30)
 SOON = timedelta(seconds=1)
@@ -406,3 +407,29 @@ def test_a_rolled_back_wake_up_rings_nobody(db: Database, bell: Bell) -> None:
         fail()
     assert bell.count("work") == 0
     assert claim(db) == []
+
+
+def test_passes_that_wake_one_another_do_not_wait_in_a_ring(db: Database) -> None:
+    fill(db, 2)
+    claims = claim(db)
+
+    def wake_each_other(number: int) -> None:
+        mine, other = claims[number], claims[1 - number]
+        for _ in range(30):
+            with db.write() as tx:
+                workqueue.wake_beside(tx, mine, {other.request_uid: Lane.CALLBACK}, START)
+                workqueue.hold(tx, mine, START, LEASE)
+
+    assert in_threads(2, wake_each_other) == []
+    with db.read() as tx:
+        seqs = tx.execute(sa.select(work.c.seq).where(work.c.owner.is_not(None))).scalars()
+        assert list(seqs) == [31, 31]
+
+
+def test_a_pass_does_not_wake_itself(db: Database) -> None:
+    fill(db, 1)
+    mine = one(db)
+    with db.write() as tx:
+        workqueue.wake_beside(tx, mine, {mine.request_uid: Lane.CALLBACK}, START)
+        workqueue.complete(tx, mine, LATER)
+    assert claim(db, START + SOON) == []

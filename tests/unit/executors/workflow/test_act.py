@@ -1,18 +1,21 @@
 """A call's arguments are resolved and checked, and whatever happens in a kind becomes an outcome."""
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from catalog.digest import JsonObject
 from catalog.errors import NotFound, Unavailable
 from executors.step import OutcomeUnknown, Permanent, StepCall, Transient
 from executors.workflow.act import Actor, Held, step_key
 from executors.workflow.events import FailureKind, Side
-from executors.workflow.exchange import Absent, Call, Course, Done, Failed, Outcome, Verb
+from executors.workflow.exchange import Absent, Call, Course, Done, Failed, Outcome, Retry, Verb
 from executors.workflow.spec import parse_workflow
 from executors.workflow.state import Run
 from tests.engine import DIGEST, World, answers, document, fails_for_good, undoable
+from tests.play import PERMANENT, Play
 
 RUN = Call("a", Side.DO, Verb.RUN, 1)
 LOOK = Call("a", Side.DO, Verb.LOOK, 1)
@@ -189,3 +192,37 @@ def test_a_bundle_is_read_once() -> None:
     actor.carry_out(held(), RUN)
     actor.carry_out(held(), RUN)
     assert reads == [DIGEST]
+
+
+def test_a_call_gets_no_more_time_than_its_deadline_leaves() -> None:
+    seen: list[float] = []
+    world = World()
+    world.script["a"].append(lambda call: seen.append(call.timeout_seconds))
+    act(world, Call("a", Side.DO, Verb.RUN, 1, limit_seconds=3))
+    assert seen == [3]
+
+
+def test_what_is_done_afresh_has_another_key_and_the_first_round_the_old_one() -> None:
+    play = (
+        Play(document(undoable("a"), undoable("b"))).reply("a").reply({"b": PERMANENT}).reply("a").send(Retry)
+    )
+    again = replace(held(), run=play.run)
+    assert step_key(again, "a", Side.DO) != step_key(held(), "a", Side.DO)
+    assert step_key(again, "a", Side.UNDO) != step_key(held(), "a", Side.UNDO)
+    assert step_key(again, "c", Side.DO) == step_key(held(), "c", Side.DO)
+
+
+def test_an_instance_undoes_itself_with_its_item_and_its_own_outputs() -> None:
+    undo = {"uses": "test.undo", "with": {"name": "${item}", "of": "${steps.f.outputs.id}"}}
+    doc = document({**undoable("f"), "for_each": ["x", "y"], "compensate": undo}, undoable("z"))
+    play = (
+        Play(doc)
+        .reply({"f[0]": Done({"id": "first"}), "f[1]": Done({"id": "second"})})
+        .reply({"z": PERMANENT})
+    )
+    seen: list[JsonObject] = []
+    world = World()
+    world.script["-y"].append(lambda call: seen.append(call.arguments))
+    held_run = replace(held(), course=play.course, run=play.run)
+    Actor(world.kinds(), lambda _digest: {}).carry_out(held_run, play.call())
+    assert seen == [{"name": "y", "of": "second"}]

@@ -6,7 +6,8 @@ import pytest
 
 from catalog.digest import Json
 from executors.port import RunState
-from executors.workflow.decide import MAX_CRASHES, MAX_LOOKS, decide, settle
+from executors.workflow.answers import MAX_CRASHES, MAX_LOOKS
+from executors.workflow.decide import decide, settle
 from executors.workflow.events import Accepted, Ended, Side
 from executors.workflow.exchange import (
     Absent,
@@ -25,8 +26,8 @@ from executors.workflow.exchange import (
 )
 from executors.workflow.spec import parse_workflow
 from executors.workflow.state import fold
-from tests.engine import VirtualClock, document, step, undoable
 from tests.play import PERMANENT, REJECTED, STEADY, UNKNOWN, Play, transient
+from tests.workflows import VirtualClock, document, step, undoable
 
 
 def three() -> Play:

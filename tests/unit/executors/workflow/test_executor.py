@@ -1,13 +1,15 @@
 """The engine's door: what it stores, what it refuses, and what it answers."""
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from catalog.errors import Conflict, Invalid, NotFound
 from executors import runs
 from executors.port import Effect, RunReport, RunState
-from executors.workflow.executor import MAX_MAIL
+from executors.workflow.executor import MAX_MAIL, create
 from executors.workflow.history import steps
 from executors.workflow.state import Phase
 from tests.engine import Engine, document, fails_for_good, order, step, undoable
@@ -196,3 +198,17 @@ def test_the_steps_of_a_run_can_be_listed_by_its_project_alone(engine: Engine) -
 def test_the_engine_finds_what_is_wrong_with_a_document(engine: Engine) -> None:
     assert engine.executor.check(TWO, {}) == ()
     assert engine.executor.check({}, {})
+
+
+def test_a_started_run_keeps_the_sub_workflows_that_it_started_with(engine: Engine) -> None:
+    inner = document(step("a"), name="inner")
+    parts = replace(engine.parts, files_of=lambda _digest: {"inner.yaml": json.dumps(inner)})
+    executor = create(parts, engine)
+    doc = document({"id": "sub", "workflow": "inner.yaml"})
+    report = executor.start(order(doc))
+    with engine.database.read() as tx:
+        assert runs.definition(tx, "shop", report.run_id) == {**doc, "workflows": {"inner.yaml": inner}}
+    with pytest.raises(Invalid):
+        engine.executor.start(order(doc, "key-2"))
+    assert executor.check(doc, {}) != ()
+    assert executor.check(doc, {"inner.yaml": json.dumps(inner)}) == ()

@@ -1,20 +1,27 @@
 """Both journals, the one in the database and the one in memory, keep the same promises."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from catalog.db import Database, Tx
-from executors import claims, runs
+from catalog.events import Event as Happening
+from catalog.tables import events
+from executors import claims, late_answers, runs
 from executors.claims import ClaimedRun, Page, Written
+from executors.late_answers import LateAnswer
 from executors.port import RunReport, RunState
 from executors.runs import Entry
 from executors.workflow.events import Accepted, AttemptStarted, Ended, Event, Side
-from executors.workflow.journal import CANCEL, Journal, SqlJournal, entries_of, mail_of, run_of
+from executors.workflow.exchange import Decision
+from executors.workflow.journal import Draft, Journal, SqlJournal, draft_of, entries_of, run_of
+from executors.workflow.mail import CANCEL, mail_of
 from executors.workflow.memory import MemoryJournal
+from executors.workflow.state import fold
 from tests.engine import DIGEST, EPOCH, document, order, step
 from tests.factories import created_database
 
@@ -83,19 +90,20 @@ class MemoryDesk(Desk):
 @dataclass
 class SqlDesk(Desk):
     database: Database
-    told: list[str] = field(default_factory=list)
     final: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.journal = SqlJournal(self.database, self.record, self.on_final)
+        self.journal = SqlJournal(self.database, self.on_final)
         with self.database.write() as tx:
             runs.add(tx, "run_1", order(document(step("a"))), FIRST, EPOCH)
 
-    def record(self, tx: Tx, *, kind: str, message: str, **_: Any) -> None:
-        self.told.append(message)
+    def on_final(self, tx: Tx, request_uids: Sequence[str]) -> None:
+        self.final += request_uids
 
-    def on_final(self, tx: Tx, project: str, request_uid: str) -> None:
-        self.final.append(f"{project}/{request_uid}")
+    @property
+    def told(self) -> list[str]:
+        with self.database.read() as tx:
+            return list(tx.execute(sa.select(events.c.message).order_by(events.c.id)).scalars())
 
     def post(self) -> None:
         with self.database.write() as tx:
@@ -123,9 +131,9 @@ def sql_desk(database_url: str) -> Iterator[SqlDesk]:
         yield SqlDesk(database)
 
 
-def page(*events: Event, state: RunState = RunState.RUNNING, after: int = 1, **more: Any) -> Page:
+def page(*told: Event, state: RunState = RunState.RUNNING, after: int = 1, **more: Any) -> Page:
     values: dict[str, Any] = {"releases": False, "due_at": None, "now": EPOCH, **more}
-    return Page(entries_of(events, after), RunReport(state, "run_1", step="a", attempts=1), **values)
+    return Page(entries_of(told, after), RunReport(state, "run_1", step="a", attempts=1), **values)
 
 
 ENDED = page(Ended(EPOCH, RunState.SUCCEEDED), state=RunState.SUCCEEDED, releases=True)
@@ -146,13 +154,13 @@ def test_a_claimed_run_is_nobody_elses_until_the_lease_ends(desk: Desk) -> None:
 
 def test_a_renewed_lease_ends_later(desk: Desk) -> None:
     desk.taken("me")
-    desk.journal.commit(lambda book: book.renew("me", ["run_1"], LATER + LEASE))
+    desk.journal.renew("me", ["run_1"], LATER + LEASE)
     assert desk.take("you", LATER) is None
 
 
 def test_only_the_owner_renews(desk: Desk) -> None:
     desk.taken("me")
-    desk.journal.commit(lambda book: book.renew("you", ["run_1"], LATER + LEASE))
+    desk.journal.renew("you", ["run_1"], LATER + LEASE)
     assert desk.take("you", LATER) is not None
 
 
@@ -235,17 +243,62 @@ def test_the_end_wakes_the_reconciler_once(sql_desk: SqlDesk) -> None:
     assert sql_desk.final == []
     end = page(Ended(EPOCH, RunState.SUCCEEDED), state=RunState.SUCCEEDED, releases=True, after=2)
     sql_desk.save(replace(claim, seq=2), end)
-    assert sql_desk.final == ["shop/req_1"]
+    assert sql_desk.final == ["req_1"]
 
 
 def test_happenings_are_told_with_their_operation(sql_desk: SqlDesk) -> None:
     claim = sql_desk.taken()
-    sql_desk.journal.commit(lambda book: book.save(claim, page(STARTED), [STARTED]))
+    decision = Decision(fold([(1, Accepted(EPOCH)), (2, STARTED)]), (STARTED,))
+    assert sql_desk.journal.save([draft_of(claim, decision, EPOCH)]) == [Written.SAVED]
     assert sql_desk.told == ["provision: a started"]
 
 
 def test_a_late_writer_tells_nobody(sql_desk: SqlDesk) -> None:
     late = sql_desk.taken("me")
     sql_desk.taken("you", LATER)
-    sql_desk.journal.commit(lambda book: book.save(late, ENDED, [Ended(EPOCH, RunState.SUCCEEDED)]))
+    happening = Happening("shop", "req_1", "RunSucceeded", "told by nobody", EPOCH)
+    sql_desk.save(late, replace(ENDED, told=[happening]))
     assert (sql_desk.told, sql_desk.final) == ([], [])
+
+
+def test_what_was_saved_before_is_told_once(sql_desk: SqlDesk) -> None:
+    claim = sql_desk.taken()
+    happening = Happening("shop", "req_1", "RunSucceeded", "it is over", EPOCH)
+    for _ in range(2):
+        sql_desk.save(claim, replace(ENDED, told=[happening]))
+    assert (sql_desk.told, sql_desk.final) == (["it is over"], ["req_1"])
+
+
+def test_of_several_drafts_each_is_taken_or_refused_for_itself(database_url: str) -> None:
+    with created_database(database_url) as database:
+        journal = SqlJournal(database, lambda _tx, _uids: None)
+        with database.write() as tx:
+            for number in range(1, 4):
+                value = order(document(step("a")), key=f"key-{number}", request_uid=f"req_{number}")
+                runs.add(tx, f"run_{number}", value, FIRST, EPOCH)
+        held = journal.commit(lambda book: book.claim_some(3, "me", EPOCH, LATER))
+        journal.commit(lambda book: book.claim("run_2", "you", LATER, LATER + LEASE))
+        with database.write() as tx:
+            runs.post(tx, "key-3", CANCEL, {"reason": "why"}, now=EPOCH)
+        written = journal.save([Draft(each, page(STARTED), (STARTED,)) for each in held])
+        assert written == [Written.SAVED, Written.FENCED, Written.NEW_MAIL]
+        stored = [len(journal.commit(lambda book, each=each: book.entries(each.id))) for each in held]  # type: ignore[misc]  # bound now
+        assert stored == [2, 1, 1]
+
+
+def test_a_draft_that_spoils_a_save_leaves_nothing_of_the_others(sql_desk: SqlDesk) -> None:
+    claim = sql_desk.taken()
+    spoilt = replace(page(STARTED), entries=[Entry(1, "Twice", {})])
+    with pytest.raises(Exception, match=r"(?i)unique"):
+        sql_desk.journal.save([Draft(claim, spoilt)])
+    assert len(sql_desk.entries()) == 1
+    assert sql_desk.save(claim, page(STARTED)) is Written.SAVED
+
+
+def test_a_late_answer_is_kept_once_and_seen_by_its_project(sql_desk: SqlDesk) -> None:
+    late = LateAnswer("run_1", "shop", 1, "a", "do", "run", 1, "done", {"id": "x"}, EPOCH)
+    for _ in range(2):
+        sql_desk.journal.commit(lambda book: book.set_aside([late, replace(late, run_id="run_9")]))
+    with sql_desk.database.read() as tx:
+        assert late_answers.of_run(tx, "shop", "run_1") == [late]
+        assert late_answers.of_run(tx, "bank", "run_1") == []

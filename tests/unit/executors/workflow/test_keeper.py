@@ -37,24 +37,24 @@ def site() -> Site:
 
 
 def test_what_is_held_is_renewed_and_nothing_else(site: Site) -> None:
-    with site.keeper.holding("run_1"):
-        site.clock.advance(5)
-        site.keeper.beat()
+    site.keeper.hold("run_1")
+    site.clock.advance(5)
+    site.keeper.beat()
     assert site.lease_seconds("run_1") == 15
     assert site.lease_seconds("run_2") == 10
 
 
 def test_what_was_let_go_is_not_renewed(site: Site) -> None:
-    with site.keeper.holding("run_1"):
-        pass
+    site.keeper.hold("run_1")
+    site.keeper.let_go("run_1")
     site.clock.advance(5)
     site.keeper.beat()
     assert site.lease_seconds() == 10
 
 
 def test_a_call_within_its_time_is_renewed(site: Site) -> None:
-    with site.keeper.holding("run_1"):
-        site.keeper.expect("run_1", timeout_seconds=30)
+    site.keeper.hold("run_1")
+    with site.keeper.expecting("run_1", "call", 30):
         site.clock.advance(30 + GRACE_SECONDS)
         site.keeper.beat()
     assert site.lease_seconds() == 30 + GRACE_SECONDS + LEASE_SECONDS
@@ -62,8 +62,8 @@ def test_a_call_within_its_time_is_renewed(site: Site) -> None:
 
 
 def test_a_call_that_hangs_is_left_to_others_and_told_once(site: Site) -> None:
-    with site.keeper.holding("run_1"):
-        site.keeper.expect("run_1", timeout_seconds=1)
+    site.keeper.hold("run_1")
+    with site.keeper.expecting("run_1", "call", 1):
         site.clock.advance(1 + GRACE_SECONDS + 0.1)
         site.keeper.beat()
         site.keeper.beat()
@@ -72,19 +72,37 @@ def test_a_call_that_hangs_is_left_to_others_and_told_once(site: Site) -> None:
 
 
 def test_each_call_has_its_own_time(site: Site) -> None:
-    with site.keeper.holding("run_1"):
-        site.keeper.expect("run_1", timeout_seconds=1)
+    site.keeper.hold("run_1")
+    with site.keeper.expecting("run_1", "first", 1):
         site.clock.advance(5)
-        site.keeper.expect("run_1", timeout_seconds=10)
+    with site.keeper.expecting("run_1", "second", 10):
         site.clock.advance(5)
         site.keeper.beat()
     assert site.hung == []
 
 
+def test_one_of_several_calls_that_hangs_is_enough(site: Site) -> None:
+    site.keeper.hold("run_1")
+    with site.keeper.expecting("run_1", "quick", 100), site.keeper.expecting("run_1", "hangs", 1):
+        site.clock.advance(1 + GRACE_SECONDS + 0.1)
+        site.keeper.beat()
+    assert site.hung == ["run_1"]
+
+
+def test_a_renewal_tells_of_the_mail_that_came(site: Site) -> None:
+    heard: list[dict[str, int]] = []
+    site.keeper.on_mail = lambda mail: heard.append(dict(mail))
+    site.keeper.hold("run_1")
+    site.keeper.beat()
+    site.journal.post("run_1", "signal", {"name": "go", "payload": {}}, site.clock())
+    site.keeper.beat()
+    assert heard == [{"run_1": 0}, {"run_1": 1}]
+
+
 def test_the_thread_renews_by_itself_until_it_is_stopped() -> None:
     site = Site(lease_seconds=0.03)
-    with site.keeper.holding("run_1"):
-        site.keeper.start()
-        site.clock.advance(5)
-        eventually(lambda: site.lease_seconds() > 5, "a renewal")
-        site.keeper.stop()
+    site.keeper.hold("run_1")
+    site.keeper.start()
+    site.clock.advance(5)
+    eventually(lambda: site.lease_seconds() > 5, "a renewal")
+    site.keeper.stop()

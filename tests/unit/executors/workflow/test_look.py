@@ -86,3 +86,30 @@ def test_a_call_gets_no_more_than_what_is_left() -> None:
     world.script["a"] = [fails_for_now, lambda call: seen.append(call.timeout_seconds)]
     look(world, retry={"initial": "4s", "jitter": "none"})
     assert seen == [6]
+
+
+def looker(world: World, clock: VirtualClock) -> Looker:
+    actor = Actor(world.kinds(), lambda _digest: {})
+    return Looker(actor, clock=clock, roll=lambda: 0.5, pause=clock.pause, limit_seconds=10)
+
+
+def test_branches_and_lists_are_looked_at_too() -> None:
+    doc = document(
+        step("a", "test.look", for_each=["x", "y"]),
+        step("b", "test.look", needs=[]),
+        name="observe",
+        facts={"many": "${steps.a.outputs}", "exists": "${steps.b.outputs.exists}"},
+    )
+    course = Course(parse_workflow(doc), {})
+    report = looker(World(), VirtualClock()).look(
+        Held("", "shop", "req_1", "key-1", DIGEST, 1, course, Run())
+    )
+    assert report.facts == {"many": [{"id": "a", "exists": True}] * 2, "exists": True}
+
+
+def test_a_look_that_would_wait_for_ever_is_given_up_at_once() -> None:
+    clock = VirtualClock()
+    course = Course(parse_workflow(document({"id": "w", "wait": {"signal": "go"}}, name="observe")), {})
+    report = looker(World(), clock).look(Held("", "shop", "req_1", "key-1", DIGEST, 1, course, Run()))
+    assert report.state is RunState.FAILED
+    assert clock() == VirtualClock()()

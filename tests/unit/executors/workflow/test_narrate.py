@@ -1,9 +1,9 @@
 """What the requester is told of a run, and what is kept to ourselves."""
 
-from executors.workflow.exchange import Cancel, Claimed, Done, Returned
+from executors.workflow.exchange import Cancel, Claimed, Done, Pause, Resume, Retry, Returned
 from executors.workflow.narrate import told
-from tests.engine import document, step, undoable
 from tests.play import PERMANENT, STEADY, UNKNOWN, Play, transient
+from tests.workflows import document, step, undoable
 
 
 def story(play: Play) -> list[tuple[str, str]]:
@@ -58,3 +58,48 @@ def test_a_cancel_is_told_with_its_reason() -> None:
     play.hear(Returned(play.call(), Done()), Cancel(1, "not needed"))
     assert ("CancelRequested", "") in story(play)
     assert story(play)[-1] == ("RunCancelled", "")
+
+
+def test_waits_lists_and_conditions_are_told() -> None:
+    doc = document(
+        step("s", **{"if": "false"}), {"id": "w", "wait": {"timer": "1s"}}, step("f", for_each=["x"])
+    )
+    play = Play(doc)
+    play.wait()
+    play.reply("f[0]")
+    assert [kind for kind, _ in story(play)] == [
+        "StepSkipped",
+        "StepWaiting",
+        "StepSucceeded",
+        "StepStarted",
+        "StepStarted",
+        "StepSucceeded",
+        "StepSucceeded",
+        "RunSucceeded",
+    ]
+
+
+def test_what_people_are_asked_and_what_they_said_is_told() -> None:
+    play = Play(document({"id": "ok", "approval": {"groups": ["sec"], "reason": "go live?", "remind": "1d"}}))
+    play.wait()
+    play.vote("ok", "ann")
+    messages = [happening.message for happening in map(told, play.events) if happening is not None]
+    assert messages[:4] == [
+        "ok asks group sec: go live?",
+        "ok still waits for a vote",
+        "ann voted on ok: because",
+        "ok was approved: approved by ann",
+    ]
+
+
+def test_pause_and_retry_are_told() -> None:
+    play = Play(document(step("a"))).send(Pause, "lunch").send(Resume).reply({"a": PERMANENT}).send(Retry)
+    assert [kind for kind, _ in story(play)] == [
+        "StepStarted",
+        "RunPaused",
+        "RunResumed",
+        "StepFailed",
+        "CompensationStarted",
+        "RunFailed",
+        "RunRetried",
+    ]

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from executors.port import RunState
+from executors.workflow.approval_events import ApprovalClosed, ApprovalOpened, ApprovalVoted
+from executors.workflow.ballot import Outcome, Task, Verdict, Vote
 from executors.workflow.events import (
     Accepted,
     AttemptFailed,
@@ -21,9 +23,21 @@ from executors.workflow.events import (
     LookStarted,
     Side,
     SignalReceived,
+    StepFailed,
 )
-from executors.workflow.state import IllegalTransition, JournalGap, Phase, Run, fold
-from tests.engine import EPOCH
+from executors.workflow.milestones import (
+    FanOpened,
+    MailDropped,
+    RetryRequested,
+    ScopeOpened,
+    StepCompleted,
+    StepHeld,
+    StepSkipped,
+    WaitEnded,
+    WaitStarted,
+)
+from executors.workflow.state import IllegalTransition, JournalGap, Phase, Run, after, fold
+from tests.workflows import EPOCH
 
 BUSY = Failure(FailureKind.TRANSIENT, "busy", "it is busy")
 UNKNOWN = Failure(FailureKind.UNKNOWN, "line_broke", "the line broke")
@@ -59,6 +73,12 @@ def lost(step: str = "a", side: Side = DO) -> AttemptLost:
 
 def ended(state: RunState) -> Ended:
     return Ended(EPOCH, state)
+
+
+REFUSED = Failure(FailureKind.PERMANENT, "no", "it refuses")
+VOTE = Vote("ann", "ann", Verdict.APPROVE, EPOCH)
+OPENED = ApprovalOpened(EPOCH, "a", Task(EPOCH, "sha256:0"))
+APPROVED = (OPENED, ApprovalClosed(EPOCH, "a", Outcome.APPROVED, "approved"))
 
 
 def run_after(*events: Event) -> Run:
@@ -128,6 +148,59 @@ ILLEGAL: dict[str, list[Event]] = {
     "failure without compensation": [ended(RunState.FAILED)],
     "cancelled where it failed": [FAILED_RUN, ended(RunState.CANCELLED)],
     "an end while a call is under way": [started(), ended(RunState.SUCCEEDED)],
+    "a success while a step waits": [WaitStarted(EPOCH, "a", None, "go"), ended(RunState.SUCCEEDED)],
+    "a success after a failure": [started(), failed(), ended(RunState.SUCCEEDED)],
+    "a step after one failed": [started(), failed(), started("b")],
+    "a step after a cancel": [CancelRequested(EPOCH, 1, "why"), StepSkipped(EPOCH, "b")],
+    "an undo out of order": [
+        started("a"),
+        succeeded("a"),
+        started("b"),
+        succeeded("b"),
+        FAILED_RUN,
+        started("a", UNDO),
+        succeeded("a", UNDO),
+        started("b", UNDO),
+    ],
+    "an instance of no list": [started("a[0]")],
+    "an instance out of order": [FanOpened(EPOCH, "a", ["x", "y"]), started("a[1]")],
+    "an instance too many": [FanOpened(EPOCH, "a", []), started("a[0]")],
+    "a list that is done before its items": [FanOpened(EPOCH, "a", ["x"]), StepCompleted(EPOCH, "a")],
+    "a step of no sub-workflow": [started("a/b")],
+    "a step of a sub-workflow that is done": [
+        ScopeOpened(EPOCH, "a", {}),
+        StepCompleted(EPOCH, "a"),
+        started("a/b"),
+    ],
+    "the end of a wait that never began": [WaitEnded(EPOCH, "a")],
+    "a timer for a signal": [WaitStarted(EPOCH, "a", None, "go"), WaitEnded(EPOCH, "a")],
+    "a signal of another name": [
+        SignalReceived(EPOCH, 1, "stop", {}),
+        WaitStarted(EPOCH, "a", None, "go"),
+        WaitEnded(EPOCH, "a", number=1),
+    ],
+    "a signal twice": [
+        SignalReceived(EPOCH, 1, "go", {}),
+        WaitStarted(EPOCH, "a", None, "go"),
+        WaitEnded(EPOCH, "a", number=1),
+        WaitStarted(EPOCH, "b", None, "go"),
+        WaitEnded(EPOCH, "b", number=1),
+    ],
+    "a vote where nobody is asked": [ApprovalVoted(EPOCH, "a", 1, VOTE)],
+    "a vote after the decision": [*APPROVED, ApprovalVoted(EPOCH, "a", 1, VOTE)],
+    "an approval that ends open": [OPENED, ApprovalClosed(EPOCH, "a", Outcome.OPEN, "")],
+    "an approval that fails like a wait": [OPENED, StepFailed(EPOCH, "a", REFUSED)],
+    "compensation while people are asked": [OPENED, FAILED_RUN],
+    "compensation while a step may have happened": [started(), uncertain(), FAILED_RUN],
+    "a failure without a call of what may have happened": [
+        started(),
+        uncertain(),
+        StepFailed(EPOCH, "a", REFUSED),
+    ],
+    "a run that is held after it began": [started(), StepHeld(EPOCH, "", EPOCH, "k")],
+    "a step that is held while it runs": [started(), StepHeld(EPOCH, "a", EPOCH, "k")],
+    "a retry of what has not ended": [RetryRequested(EPOCH, 1, "a")],
+    "a dropped letter with a hole": [MailDropped(EPOCH, 2, "late")],
     "mail with a hole": [CancelRequested(EPOCH, 2, "why")],
     "mail twice": [SignalReceived(EPOCH, 1, "go", {}), SignalReceived(EPOCH, 1, "go", {})],
 }
@@ -148,6 +221,34 @@ def test_a_journal_does_not_begin_in_the_middle() -> None:
 def test_a_journal_with_a_hole_is_refused(numbers: tuple[int, int]) -> None:
     with pytest.raises(JournalGap):
         fold(zip(numbers, [ACCEPTED, started()], strict=True))
+
+
+@pytest.mark.parametrize("end", [RunState.SUCCEEDED, RunState.CANCELLED])
+def test_only_a_failed_or_stuck_run_is_opened_again(end: RunState) -> None:
+    way: list[Event] = [
+        CancelRequested(EPOCH, 1, "why"),
+        CompensationStarted(EPOCH, RunState.CANCELLED, "", "why"),
+    ]
+    before: list[Event] = [started(), succeeded(), *(way if end is RunState.CANCELLED else []), ended(end)]
+    run = run_after(*before)
+    with pytest.raises(IllegalTransition, match="opened again"):
+        after(run, RetryRequested(EPOCH, run.mail + 1, ""))
+
+
+def test_a_retry_opens_a_stuck_run_and_nothing_else_does() -> None:
+    stuck = run_after(started(), uncertain(), looked(), failed(why=UNKNOWN), ended(RunState.STUCK))
+    run = after(stuck, RetryRequested(EPOCH, 1, "a"))
+    assert run.ended is None
+    assert run.of("a", DO).phase is Phase.UNCERTAIN
+    assert run.finished == ()
+
+
+def test_a_run_that_was_handed_out_is_not_changed_by_what_follows() -> None:
+    run = run_after(started())
+    later = after(run, succeeded())
+    assert run.of("a", DO).phase is Phase.RUNNING
+    assert later.of("a", DO).phase is Phase.DONE
+    assert (run.in_flight(), later.in_flight()) == ([("a", DO)], [])
 
 
 EVERY_KIND = [

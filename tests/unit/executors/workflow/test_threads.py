@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-import sqlalchemy as sa
 
 from catalog.bell import Bell
 from catalog.clock import utc_now
@@ -184,18 +183,3 @@ def _patient_end(crew: Site, key: str) -> RunReport:
     report = eventually(ended, "an answer")
     assert report is not None
     return report
-
-
-def test_an_idle_crew_leaves_the_database_alone(sqlite_url: str) -> None:
-    with site(sqlite_url) as crew:
-        crew.start()
-        crew.end()
-        statements: list[str] = []
-
-        @sa.event.listens_for(crew.engine.database.engine, "before_cursor_execute")
-        def count(*arguments: object) -> None:
-            statements.append(str(arguments[2]))
-
-        idle = threading.Event()
-        idle.wait(1.0)
-        assert len(statements) < 10

@@ -11,7 +11,8 @@ from executors.port import RunReport, RunState
 from executors.runs import Entry
 from executors.step import StepCall
 from executors.workflow.events import Side
-from executors.workflow.journal import CANCEL, Book, run_of
+from executors.workflow.journal import Book, run_of
+from executors.workflow.mail import CANCEL
 from executors.workflow.memory import MemoryJournal
 from executors.workflow.state import fold
 from executors.workflow.view import report_of
@@ -138,7 +139,9 @@ def test_a_worker_that_lost_its_run_writes_nothing(caplog: pytest.LogCaptureFixt
     run = run_of(site.journal.runs["run_1"].entries)
     assert [run.of(name, Side.DO).attempts for name in "ab"] == [2, 1]
     assert site.world.done() == ["a", "b"], "the frozen call came late, under a key that was used"
-    assert "a late answer is dropped" in caplog.text
+    assert "what came too late is put aside" in caplog.text
+    [late] = site.journal.late
+    assert (late.step, late.fence, late.outcome, late.detail["id"]) == ("a", 1, "done", "a")
 
 
 def test_a_new_holder_has_a_higher_fence_and_the_same_keys() -> None:

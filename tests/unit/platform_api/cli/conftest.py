@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from platform_api.cli import look, tokens, waiting
+from platform_api.cli import approvals, away, lifecycle, look, tokens, waiting
 from platform_api.cli.main import run
 from tests.unit.platform_api.cli.documents import NOW
 from tests.unit.platform_api.cli.stub import Stub, serving
@@ -38,7 +38,7 @@ def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ENVIRONMENT:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    for module in (look, tokens, waiting):
+    for module in (approvals, away, lifecycle, look, tokens, waiting):
         monkeypatch.setattr(module, "utc_now", lambda: NOW)
     monkeypatch.chdir(tmp_path)
 

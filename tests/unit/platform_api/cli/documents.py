@@ -5,6 +5,7 @@ from typing import Any
 
 UID = "req_01kafv6qv8000000000000orde"
 RUN = "run_01kafv6qv80000000000000001"
+APPROVAL = "apr_01kafv6qv80000000000000001"
 NEEDED = ("Available", "Placed", "Allowed", "Applied", "Observed", "InSync", "Written")
 
 Document = dict[str, Any]
@@ -134,7 +135,11 @@ def plan(outcome: str = "allow", **changes: Any) -> Document:
             "engine": "static",
             "results": [] if outcome == "allow" else [denial],
         },
-        "steps": [{"id": "role", "uses": "postgres.create_role"}] if outcome == "allow" else [],
+        "approvals": [],
+        "steps": [{"id": "role", "uses": "postgres.create_role", "needs": [], "compensate": False}]
+        if outcome == "allow"
+        else [],
+        "estimate": {},
         "changes": [],
     } | changes
 
@@ -142,3 +147,31 @@ def plan(outcome: str = "allow", **changes: Any) -> Document:
 def page(*items: Document, token: str = "") -> Document:
     """Return a page of a list."""
     return {"items": list(items)} | ({"next_page_token": token} if token else {})
+
+
+def approval(state: str = "open", **changes: Any) -> Document:
+    """Return an approval."""
+    return {
+        "id": APPROVAL,
+        "project": "default",
+        "request": "orders-db",
+        "request_uid": UID,
+        "run_id": RUN,
+        "operation": "provision",
+        "generation": 1,
+        "step": "sign-off",
+        "state": state,
+        "binding": "sha256:" + "c" * 64,
+        "requesters": ["dora"],
+        "whom": "group security",
+        "asked": {"groups": ["security"], "people": []},
+        "quorum": 1,
+        "approvals": 0,
+        "needs_evidence": False,
+        "votes": [],
+        "delegations": [],
+        "reminders": 0,
+        "opened_at": ago(hours=5),
+        "expires_at": ago(hours=-19),
+        "you": {"may_vote": True},
+    } | changes

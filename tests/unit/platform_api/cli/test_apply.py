@@ -129,3 +129,62 @@ def test_a_refusal_ends_it_with_its_code(avow: Avow, stub: Stub, request_file: s
     ended = avow("apply", "-f", request_file)
     assert (ended.code, ended.out) == (5, "")
     assert "Error: Policy denies this: no" in ended.err
+
+
+PLANNED = "/v1/projects/default/plans/pln_1/submit"
+
+
+def test_a_kept_plan_is_done_as_it_stands(avow: Avow, stub: Stub) -> None:
+    stub.says("POST", PLANNED, Said(request("pending"), 202))
+    ended = avow("apply", "--plan", "pln_1")
+    assert (ended.code, ended.out) == (0, "request orders-db accepted\n")
+    assert ended.err == "Follow it: avow watch orders-db\n"
+    assert stub.last("POST").headers["Idempotency-Key"]
+
+
+def test_a_plan_that_holds_no_more_says_what_changed(avow: Avow, stub: Stub) -> None:
+    places = [{"pointer": "/contract/version", "code": "changed", "detail": '"1.0.0" became "1.1.0"'}]
+    stub.refuses("POST", PLANNED, 409, "plan_stale", errors=places, fix="plan it again: avow plan")
+    ended = avow("apply", "--plan", "pln_1")
+    assert ended.code == 6
+    assert 'x  /contract/version  "1.0.0" became "1.1.0"' in ended.err
+    assert "Fix: plan it again: avow plan" in ended.err
+
+
+def test_a_dry_run_of_a_plan_says_whether_it_still_holds(avow: Avow, stub: Stub) -> None:
+    stub.says("POST", PLANNED, Said(plan()))
+    ended = avow("apply", "--plan", "pln_1", "--dry-run")
+    assert ended.out == "plan pln_1 is as it was made: provision would begin\n"
+    assert stub.last("POST").query == {"dry_run": "true"}
+
+
+@pytest.mark.parametrize("words", [(), ("-f", "a.yaml", "--plan", "pln_1")])
+def test_either_files_or_a_plan_are_applied(avow: Avow, stub: Stub, words: tuple[str, ...]) -> None:
+    assert avow("apply", *words).code == 2
+    assert stub.asked == []
+
+
+USING = """\
+apiVersion: avow/v1
+kind: Request
+metadata: {name: %s}
+spec: {contract: postgres, uses: %s}
+"""
+
+
+def test_requests_are_made_after_those_that_they_use(avow: Avow, stub: Stub, tmp_path: Path) -> None:
+    texts = [USING % ("app", "[db, net]"), USING % ("db", "[{request: net}]"), USING % ("net", "[]")]
+    (tmp_path / "all.yaml").write_text("---\n".join(texts))
+    stub.says("POST", LIST, Said(request("pending"), 202))
+    assert avow("apply", "-f", str(tmp_path)).code == 0
+    posted = [asked.body["name"] for asked in stub.asked if asked.method == "POST"]
+    assert posted == ["net", "db", "app"]
+
+
+def test_requests_that_use_one_another_in_a_ring_are_sent_all_the_same(
+    avow: Avow, stub: Stub, tmp_path: Path
+) -> None:
+    (tmp_path / "all.yaml").write_text("---\n".join((USING % ("a", "[b]"), USING % ("b", "[a]"))))
+    stub.says("POST", LIST, Said(request("pending"), 202))
+    assert avow("apply", "-f", str(tmp_path)).code == 0
+    assert len([asked for asked in stub.asked if asked.method == "POST"]) == 2

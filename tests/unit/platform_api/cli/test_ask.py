@@ -11,6 +11,8 @@ from tests.unit.platform_api.cli.stub import Said, Stub
 
 LIST = "/v1/projects/default/requests"
 ITEM = f"{LIST}/orders-db"
+PLANS = "/v1/projects/default/plans"
+PLAN_ID = "pln_01kafv6qv80000000000000001"
 ASK = ("postgres", "orders-db", "--set", "size=s")
 
 PLAN = """\
@@ -19,7 +21,8 @@ Plan   postgres 1.0.0 -> orders-db
   inputs    size=s  backups=yes (default)
   lands on  pg-1  (the only one that fits)
   policy    allowed
-  steps     1: role (postgres.create_role)
+  steps     1
+      1 -- role  postgres.create_role
 """
 
 DENIED = """\
@@ -42,11 +45,20 @@ def test_a_plan_says_what_would_happen(avow: Avow, stub: Stub) -> None:
     assert asked.body == {"name": "orders-db", "contract": "postgres", "inputs": {"size": "s"}}
 
 
+def test_what_a_request_uses_is_asked_for_by_name(avow: Avow, stub: Stub) -> None:
+    stub.says("POST", LIST, Said(request("pending"), 202))
+    assert avow("request", *ASK, "--uses", "net", "--uses", "dns").code == 0
+    assert stub.last("POST").body["uses"] == [{"request": "net"}, {"request": "dns"}]
+    stub.says("POST", LIST, Said(plan()))
+    avow("plan", *ASK, "--uses", "net")
+    assert stub.last("POST").body["uses"] == [{"request": "net"}]
+
+
 def test_a_plan_that_policy_would_deny_says_why_and_ends_with_5(avow: Avow, stub: Stub) -> None:
     stub.says("POST", LIST, Said(plan("deny")))
     ended = avow("plan", *ASK, "--env", "prod")
     assert (ended.code, ended.out) == (5, DENIED)
-    assert ended.err == "Error: Policy would deny this. Nothing was done.\n"
+    assert ended.err == "Error: Policy would deny this. Nothing was done.\nFix: --set backups=true\n"
 
 
 def test_a_plan_for_programs_is_the_document_and_the_code_is_the_same(avow: Avow, stub: Stub) -> None:
@@ -55,6 +67,55 @@ def test_a_plan_for_programs_is_the_document_and_the_code_is_the_same(avow: Avow
     assert ended.code == 5
     assert json.loads(ended.out) == plan("deny")
     assert "x  org/prod /backups  backups must be true in prod" in ended.err
+
+
+def test_a_plan_tells_whom_it_asks_and_how_long_it_takes(avow: Avow, stub: Stub) -> None:
+    approvals = [
+        {"step": "sign-off", "groups": ["security"], "assignees": ["vera"], "quorum": 2, "is_certain": True}
+        | {"expires": "3d", "on_expiry": "reject", "conditions": []},
+        {"step": "net/ask", "groups": [], "assignees": [], "quorum": 1, "is_certain": False}
+        | {"conditions": ["steps.a.outputs.ok", "inputs.size != 's'"]},
+    ]
+    estimate = {
+        "work": {"p50_seconds": 12.0, "p95_seconds": 81.0, "runs": 37},
+        "people": {"p50_seconds": 3600.0, "p95_seconds": 7200.0, "runs": 4},
+    }
+    stub.says("POST", LIST, Said(plan(approvals=approvals, estimate=estimate)))
+    out = avow("plan", *ASK).out
+    assert (
+        "  asks      vera or group security (2 votes) at sign-off; expires after 3d, then reject\n"
+        "  asks      an approver of the project at net/ask; "
+        "perhaps: if steps.a.outputs.ok and inputs.size != 's'\n"
+        "  takes     12.0s, nearly always less than 1m21s  (37 runs); "
+        "people take 60m00s, nearly always less than 120m00s  (4 runs)\n"
+    ) in out
+
+
+def test_a_plan_without_history_says_so(avow: Avow, stub: Stub) -> None:
+    reason = "no provision of this contract has succeeded lately"
+    stub.says("POST", LIST, Said(plan(estimate={"reason": reason})))
+    assert f"  takes     not known: {reason}\n" in avow("plan", *ASK).out
+    stub.says("POST", LIST, Said(plan(estimate={"reason": "nothing would be begun"})))
+    assert "takes" not in avow("plan", *ASK).out
+
+
+def test_a_plan_can_be_kept(avow: Avow, stub: Stub) -> None:
+    stored = {"id": PLAN_ID, "expires_at": "2026-11-22T12:00:00Z", "plan": plan()}
+    stub.says("POST", PLANS, Said(stored, 201))
+    ended = avow("plan", *ASK, "--save")
+    assert (ended.code, ended.out) == (0, PLAN)
+    assert ended.err == f"Kept until 2026-11-22T12:00:00Z: avow apply --plan {PLAN_ID}\n"
+    asked = {"operation": "create", "name": "orders-db", "contract": "postgres", "inputs": {"size": "s"}}
+    assert stub.last("POST").body == asked
+    stub.says("GET", ITEM, Said(request(), headers={"ETag": '"3"'}))
+    ended = avow("plan", *ASK, "--save", "-o", "json")
+    assert json.loads(ended.out) == stored
+    assert stub.last("POST").body["operation"] == "update"
+
+
+def test_a_kept_plan_that_policy_denies_ends_with_5(avow: Avow, stub: Stub) -> None:
+    stub.says("POST", PLANS, Said({"id": PLAN_ID, "plan": plan("deny")}, 201))
+    assert avow("plan", *ASK, "--save").code == 5
 
 
 def test_a_plan_of_what_is_there_is_a_plan_of_its_change(avow: Avow, stub: Stub) -> None:

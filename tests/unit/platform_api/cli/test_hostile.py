@@ -9,8 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from platform_api.cli.impacts import impact_lines
 from platform_api.cli.plans import plan_lines
 from platform_api.cli.standing import end_lines, status_lines, tree_lines, why_lines
+from platform_api.cli.step_tree import step_lines
 from platform_api.cli.story import RunStory, told
 from platform_api.cli.verdict import Goal, verdict
 from tests.unit.platform_api.cli.conftest import Avow
@@ -51,6 +53,7 @@ KNOWN = sorted(
         "runs",
         "git",
         "head",
+        *("summary", "outcomes", "left_alone", "by_rule", "findings", "approvals", "estimate", "work"),
     }
 )
 anything = st.recursive(
@@ -68,6 +71,8 @@ def test_every_pure_part_takes_any_document(document: dict[str, Any]) -> None:
     list(end_lines(document, 1.0))
     list(why_lines(document, NOW))
     list(plan_lines(document, "a", document))
+    list(impact_lines(document, "a"))
+    list(step_lines([document]))
     list(told(document))
     verdict(document, Goal.READY)
     verdict(document, Goal.DELETED)

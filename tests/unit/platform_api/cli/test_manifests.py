@@ -119,3 +119,14 @@ def test_a_fault_in_a_later_document_is_named_with_the_files_line() -> None:
 )
 def test_what_is_wrong_is_refused_with_its_place(text: str, where: tuple[str, str]) -> None:
     assert where in refusals(text)
+
+
+def test_what_a_request_uses_may_be_said_by_name_or_with_the_reason() -> None:
+    text = """\
+apiVersion: avow/v1
+kind: Request
+metadata: {name: orders, parent: shop}
+spec: {contract: postgres, uses: [net, {request: dns, reason: to be found}]}
+"""
+    [manifest] = read_manifests(text, "r.yaml")
+    assert manifest.body["uses"] == [{"request": "net"}, {"request": "dns", "reason": "to be found"}]

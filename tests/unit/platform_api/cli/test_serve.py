@@ -37,7 +37,7 @@ def test_a_start_says_what_is_in_use_and_what_else_there_is() -> None:
         "avow 0.1.0  (python 3.11.7, everything in one process, data in .avow)",
         "  database  sqlite 3.40.1  .avow/avow.db  ok  (PostgreSQL: --database-url)",
         "  policy    embedded, 2 processes         ok  (OPA server: --opa-url)",
-        "  workers   4 embedded                    ok  (Celery and Redis: --broker-url)",
+        "  workers   4 embedded                    ok  (Celery over Redis or RabbitMQ: --broker-url)",
         "  git       .avow/state.git               ok  (remote: --git-remote)",
         "API  http://127.0.0.1:8420   described at http://127.0.0.1:8420/openapi.json",
         "The administrator's token is in .avow/admin-token: whoever may read that file may do everything.",
@@ -70,7 +70,7 @@ def test_a_role_alone_says_what_it_uses_and_names_no_address() -> None:
     assert lines(settings(), "", (Role.WORKER,)) == [
         "avow 0.1.0  (python 3.11.7, the worker alone, data in .avow)",
         "  database  sqlite 3.40.1  .avow/avow.db  ok  (PostgreSQL: --database-url)",
-        "  workers   4 embedded                    ok  (Celery and Redis: --broker-url)",
+        "  workers   4 embedded                    ok  (Celery over Redis or RabbitMQ: --broker-url)",
         "Stop: Ctrl-C   ready in 1.8 s",
     ]
 

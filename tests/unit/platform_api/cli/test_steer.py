@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.unit.platform_api.cli.conftest import Avow
-from tests.unit.platform_api.cli.documents import RUN, page, request, run
+from tests.unit.platform_api.cli.documents import RUN, page, plan, request, run
 from tests.unit.platform_api.cli.stub import Said, Stub, problem
 
 ITEM = "/v1/projects/default/requests/orders-db"
@@ -19,11 +19,35 @@ def test_deleting_is_accepted_at_once(avow: Avow, stub: Stub) -> None:
     assert stub.last("DELETE").headers["If-Match"] == "*"
 
 
+def test_a_deletion_can_wait_until_nothing_uses_it(avow: Avow, stub: Stub) -> None:
+    queued = request() | {"deletion_queued_at": "2026-03-01T12:00:00Z"}
+    stub.says("DELETE", ITEM, Said(queued, 202))
+    ended = avow("delete", "orders-db", "--when-unused")
+    assert (ended.code, ended.out) == (0, "orders-db is deleted once nothing uses it\n")
+    assert stub.last("DELETE").query == {"when_unused": "true"}
+
+
+def test_what_is_in_use_is_not_deleted_and_its_users_are_printed(avow: Avow, stub: Stub) -> None:
+    users = [{"kind": "request", "ref": "shop", "reason": "to be reached"}, {"kind": "request", "ref": "b"}]
+    refused = {"code": "in_use", "detail": "orders-db is used by shop, b.", "used_by": users}
+    stub.says("DELETE", ITEM, problem(409, refused))
+    ended = avow("delete", "orders-db")
+    assert ended.code == 6
+    assert "  used by request shop: to be reached\n  used by request b\n" in ended.err
+
+
 def test_deleting_can_be_waited_for(avow: Avow, stub: Stub) -> None:
     stub.says("DELETE", ITEM, Said(request("deleting"), 202))
     stub.says("GET", ITEM, problem(410, {"code": "request_deleted"}))
     ended = avow("delete", "orders-db", "--wait")
     assert (ended.code, ended.out) == (0, "DELETED  orders-db\n")
+
+
+def test_a_dry_run_shows_the_plan_of_the_teardown(avow: Avow, stub: Stub) -> None:
+    stub.says("DELETE", ITEM, Said(plan(action="delete")))
+    ended = avow("delete", "orders-db", "--dry-run")
+    assert (ended.code, stub.last("DELETE").query) == (0, {"dry_run": "true"})
+    assert ended.out.startswith("Plan   ")
 
 
 def test_deleting_what_is_gone_is_not_found(avow: Avow, stub: Stub) -> None:
@@ -50,7 +74,12 @@ def test_at_a_terminal_deleting_asks_first(avow: Avow, stub: Stub, monkeypatch: 
 
 @pytest.mark.parametrize(
     ("action", "said"),
-    [("reconcile", "is looked at now"), ("pause", "is held"), ("resume", "goes on")],
+    [
+        ("reconcile", "is looked at now"),
+        ("pause", "is held"),
+        ("resume", "goes on"),
+        ("keep", "is kept"),
+    ],
 )
 def test_an_action_is_asked_for_by_its_name(avow: Avow, stub: Stub, action: str, said: str) -> None:
     stub.says("POST", f"{ITEM}/actions/{action}", Said(request(), 202))

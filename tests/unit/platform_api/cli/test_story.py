@@ -127,3 +127,41 @@ def test_a_step_without_a_journal_is_told_in_the_servers_words() -> None:
 )
 def test_events_of_a_run_are_known(kind: str, *, is_it: bool) -> None:
     assert is_of_a_run(event(1, kind)) is is_it
+
+
+def test_what_people_are_asked_and_say_is_told() -> None:
+    story = RunStory()
+    task = {"assignees": ["vera"], "groups": ["security"]}
+    vote = {"person": "anna", "verdict": "reject", "reason": "too open"}
+    lines = [
+        [(line.mark, line.text.split(maxsplit=1)[1]) for line in story.tell(each)]
+        for each in (
+            entry(1, "ApprovalOpened", step="sign-off", task=task),
+            entry(2, "ApprovalClaimed", step="sign-off", claim={"person": "anna"}),
+            entry(3, "ApprovalClaimed", step="sign-off", claim=None),
+            entry(4, "ApprovalDelegated", step="sign-off", delegation={"giver": "vera", "delegate": "otto"}),
+            entry(5, "ApprovalReminded", step="sign-off"),
+            entry(6, "ApprovalEscalated", step="sign-off", groups=["ciso", "board"]),
+            entry(7, "ApprovalVoted", step="sign-off", vote=vote),
+        )
+    ]
+    assert lines == [
+        [(Mark.NOTE, "waits for approval by vera or group security; see avow approvals")],
+        [(Mark.NOTE, "anna has it in hand")],
+        [(Mark.NOTE, "nobody has it in hand")],
+        [(Mark.NOTE, "vera hands it to otto")],
+        [(Mark.AGAIN, "those who are asked are reminded")],
+        [(Mark.AGAIN, "ciso and board are asked too")],
+        [(Mark.NOTE, "anna says reject: too open")],
+    ]
+    assert story.present == "sign-off  waits for people"
+    [closed] = story.tell(entry(8, "ApprovalClosed", step="sign-off", outcome="rejected", message="no"))
+    assert (closed.mark, story.present) == (Mark.BAD, "")
+    assert is_of_a_run(event(1, "ApprovalVoted"))
+
+
+@pytest.mark.parametrize("spoilt", [{}, {"task": 1, "vote": [], "claim": "x", "delegation": 0, "groups": {}}])
+def test_an_odd_entry_about_people_harms_nobody(spoilt: dict[str, Any]) -> None:
+    kinds = ("Opened", "Claimed", "Delegated", "Reminded", "Escalated", "Voted", "Closed", "Weighed")
+    told_lines = story_of(*(entry(n, f"Approval{kind}", **spoilt) for n, kind in enumerate(kinds, 1)))
+    assert len(told_lines) == len(kinds) - 1

@@ -13,6 +13,7 @@ MADE = {
     "name": "ci",
     "subject": "ci",
     "grants": [{"role": "developer", "scope": "shop"}],
+    "groups": ["security"],
     "token": "avow_secret",
 }
 
@@ -36,6 +37,12 @@ def test_only_the_token_goes_to_stdout(avow: Avow, stub: Stub) -> None:
     assert json.loads(avow("token", "create", "ci", "--grant", "admin", "-o", "json").out) == MADE
 
 
+def test_a_token_names_the_groups_of_whoever_comes_with_it(avow: Avow, stub: Stub) -> None:
+    stub.says("POST", "/v1/tokens", Said(MADE, 201))
+    avow("token", "create", "ann", "--grant", "approver:shop", "--group", "security", "--group", "qa")
+    assert stub.last("POST").body["groups"] == ["security", "qa"]
+
+
 @pytest.mark.parametrize("grant", ["developer", "developer:"])
 def test_a_grant_without_a_scope_is_refused(avow: Avow, stub: Stub, grant: str) -> None:
     ended = avow("token", "create", "ci", "--grant", grant)
@@ -52,6 +59,7 @@ def test_tokens_are_listed_without_their_text(avow: Avow, stub: Stub) -> None:
         "ci",
         "ci",
         "developer:shop",
+        "security",
         "-",
         "-",
         "-",

@@ -29,6 +29,8 @@ def spoken(request: dict[str, Any]) -> str:
         (request("progressing", ("Applied", "Unknown", "Retrying")), Goal.READY, None),
         (request("failed", ("Applied", "False", "OperationFailed")), Goal.READY, ExitCode.FAILED),
         (request("failed", ("Applied", "False", "Stuck")), Goal.READY, ExitCode.FAILED),
+        (request("failed", ("Applied", "False", "UpgradeFailed")), Goal.READY, ExitCode.FAILED),
+        (request("blocked", ("Available", "False", "InputsDoNotFit")), Goal.READY, ExitCode.FAILED),
         (request("blocked", ("Allowed", "False", "PolicyDenied")), Goal.READY, ExitCode.DENIED),
         (request("blocked", ("Allowed", "Unknown", "PolicyUnavailable")), Goal.READY, None),
         (request("blocked", ("Placed", "False", "NoDestination")), Goal.READY, ExitCode.FAILED),

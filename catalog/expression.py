@@ -1,0 +1,232 @@
+"""Expressions in documents that strangers wrote: CEL, the Common Expression Language.
+
+The one door to the CEL library. An expression is admitted only within static limits (length,
+nesting, comprehensions), because its cost is paid by whoever runs it; and what it evaluates
+over is bounded again at run time. It has no time, no randomness and no effects, so that the
+same values give the same answer in every replay.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import isfinite
+from typing import Any
+
+import cel
+
+from catalog.digest import Json, JsonObject
+
+MAX_LENGTH = 1_000
+MAX_DEPTH = 12
+MAX_COMPREHENSIONS = 4
+MAX_NESTED = 2
+"""So many comprehensions may stand in one another; each walks a whole list for every element."""
+
+MAX_ELEMENTS = 1_000
+"""A list is at most this long where comprehensions stand in one another."""
+
+FUNCTIONS = frozenset(
+    {"size", "contains", "startsWith", "endsWith", "matches", "has", "all", "exists", "exists_one", "map"}
+    | {"filter", "int", "uint", "double", "string", "bool", "bytes", "type", "dyn", "timestamp", "duration"}
+    | {"getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getHours"}
+    | {"getMinutes", "getSeconds", "getMilliseconds"}
+)
+COMPREHENSIONS = frozenset({"all", "exists", "exists_one", "map", "filter"})
+
+_TOKENS = re.compile(
+    r"""//[^\n]*"""
+    r"""|(?:[bB]?[rR]|[rR][bB])(?:\"{3}.*?\"{3}|'{3}.*?'{3}|"[^"]*"|'[^']*')"""  # raw: nothing is escaped
+    r"""|[bB]?(?:\"{3}(?:\\.|[^\\])*?\"{3}|'{3}(?:\\.|[^\\])*?'{3}|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')"""
+    r"""|[A-Za-z_][A-Za-z0-9_]*|[0-9][A-Za-z0-9.]*|\S""",
+    re.DOTALL,
+)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_WORDS = frozenset({"true", "false", "null", "in"})
+_PLAIN_TEXT = re.compile(r"""(["'])([A-Za-z0-9_-]+)\1\Z""")
+_OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
+
+
+class Unfit(Exception):
+    """The expression cannot be admitted; `code` is stable."""
+
+    def __init__(self, code: str, message: str, fix: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.fix = fix
+
+
+class Unanswerable(Exception):
+    """The expression has no answer over these values; the message holds none of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """An admitted expression.
+
+    Attributes:
+        roots: the names that it takes from outside.
+        paths: what follows each root where it is written out: `("steps", "build", "outputs")`.
+        nested: how many comprehensions stand in one another at most.
+    """
+
+    text: str
+    roots: frozenset[str]
+    paths: tuple[tuple[str, ...], ...]
+    nested: int
+    program: Any
+
+    def holds(self, roots: JsonObject) -> bool:
+        """Return whether it is true.
+
+        Raises:
+            Unanswerable: it is not true or false, a value is missing or of another type.
+        """
+        answer = self._answer(roots)
+        if not isinstance(answer, bool):
+            raise Unanswerable("it is neither true nor false")
+        return answer
+
+    def value(self, roots: JsonObject) -> Json:
+        """Return what it comes to.
+
+        Raises:
+            Unanswerable: it comes to nothing that JSON has, a value is missing or of another type.
+        """
+        answer = self._answer(roots)
+        if not _is_json(answer):
+            raise Unanswerable("it comes to something that JSON does not have")
+        return _plain(answer)
+
+    def _answer(self, roots: JsonObject) -> Any:
+        values = {name: _plain(roots[name]) for name in self.roots if name in roots}
+        if self.nested > 1 and _longest(values) > MAX_ELEMENTS:
+            raise Unanswerable(f"it walks lists within lists, and one has more than {MAX_ELEMENTS} elements")
+        try:
+            return self.program.execute(values)
+        except KeyError as error:
+            raise Unanswerable("it asks for a field that is not there") from error
+        except (TypeError, ValueError, ArithmeticError, LookupError, RuntimeError) as error:
+            raise Unanswerable("it cannot be worked out over these values") from error
+
+
+@lru_cache(maxsize=1024)
+def expression(text: str) -> Expression:
+    """Return an admitted expression.
+
+    Raises:
+        Unfit: it is too long, too costly, or no CEL.
+    """
+    if len(text) > MAX_LENGTH:
+        raise Unfit("expression_too_long", f"an expression has at most {MAX_LENGTH} characters", "shorten it")
+    tokens = [match.group() for match in _TOKENS.finditer(text)]
+    tokens = [token for token in tokens if not token.startswith("//")]
+    nested = _cost(tokens)
+    try:
+        program = cel.compile(text)
+    except ValueError as error:
+        raise Unfit("expression_syntax", "this is not an expression in CEL", "correct it") from error
+    bound = _bound(tokens)
+    paths = tuple(path for path in _paths(tokens) if path[0] not in bound)
+    roots = frozenset(program.variables()) - bound
+    return Expression(text, roots, paths, nested, program)
+
+
+def _cost(tokens: Sequence[str]) -> int:
+    """Return how deep comprehensions are nested, unless anything is too deep or too much."""
+    depth, walks, walked, deepest = 0, 0, list[bool](), 0
+    for place, token in enumerate(tokens):
+        if token in _OPENING:
+            is_walk = place > 1 and _is_comprehension(tokens, place)
+            walked.append(is_walk)
+            walks += is_walk
+            depth += 1
+            deepest = max(deepest, sum(walked))
+        elif token in _CLOSING and walked:
+            walked.pop()
+            depth -= 1
+        elif _is_call(tokens, place):
+            _check_call(token)
+        if depth > MAX_DEPTH:
+            raise Unfit("expression_too_deep", f"it nests more than {MAX_DEPTH} levels", "flatten it")
+    if walks > MAX_COMPREHENSIONS or deepest > MAX_NESTED:
+        message = f"at most {MAX_COMPREHENSIONS} lists are walked, and {MAX_NESTED} within one another"
+        raise Unfit("expression_too_costly", message, "split the step, or prepare the list before it")
+    return deepest
+
+
+def _is_comprehension(tokens: Sequence[str], place: int) -> bool:
+    """Say whether a bracket opens what a comprehension does with each element."""
+    return tokens[place] == "(" and tokens[place - 1] in COMPREHENSIONS and tokens[place - 2] == "."
+
+
+def _is_call(tokens: Sequence[str], place: int) -> bool:
+    follows = tokens[place + 1] if place + 1 < len(tokens) else ""
+    return follows == "(" and _NAME.match(tokens[place]) is not None and tokens[place] not in _WORDS
+
+
+def _check_call(name: str) -> None:
+    if name not in FUNCTIONS:
+        known = ", ".join(sorted(FUNCTIONS))
+        raise Unfit("unknown_function", f"there is no function {name[:40]}", f"use one of {known}")
+
+
+def _bound(tokens: Sequence[str]) -> frozenset[str]:
+    """Return the names that comprehensions give to their elements."""
+    places = range(2, len(tokens) - 1)
+    return frozenset(tokens[place + 1] for place in places if _is_comprehension(tokens, place))
+
+
+def _paths(tokens: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    for place, token in enumerate(tokens):
+        is_root = _NAME.match(token) is not None and token not in _WORDS and not _is_call(tokens, place)
+        if is_root and (place == 0 or tokens[place - 1] != ".") and not _is_field_name(tokens, place):
+            yield (token, *_following(tokens, place + 1))
+
+
+def _is_field_name(tokens: Sequence[str], place: int) -> bool:
+    """Say whether a name is the key of a written-out message, which CEL allows without quotes."""
+    before = tokens[place - 1] if place else ""
+    after = tokens[place + 1] if place + 1 < len(tokens) else ""
+    return before in ("{", ",") and after == ":" and "?" not in tokens[:place]
+
+
+def _following(tokens: Sequence[str], place: int) -> Iterator[str]:
+    """Yield the names that follow a root, written `.name` or `["name"]`."""
+    while place + 1 < len(tokens):
+        if tokens[place] == "." and _NAME.match(tokens[place + 1]) and not _is_call(tokens, place + 1):
+            yield tokens[place + 1]
+            place += 2
+        elif tokens[place] == "[" and (plain := _PLAIN_TEXT.match(tokens[place + 1])):
+            yield plain[2]
+            place += 3
+        else:
+            return
+
+
+def _plain(value: Json) -> Json:
+    """Return a value of plain dicts and lists; the library takes nothing else."""
+    if isinstance(value, Mapping):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(part) for part in value]
+    return value
+
+
+def _is_json(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return all(isinstance(name, str) and _is_json(part) for name, part in value.items())
+    if isinstance(value, list):
+        return all(map(_is_json, value))
+    return (
+        value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and isfinite(value))
+    )
+
+
+def _longest(value: Json) -> int:
+    if isinstance(value, Mapping):
+        return max((len(value), *map(_longest, value.values())))
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return max((len(value), *map(_longest, value)))
+    return 0

@@ -1,0 +1,1 @@
+"""Journals as releases wrote them, and what records and replays them."""

@@ -1,0 +1,1 @@
+"""Every refusal of publishing, requesting, deleting and planning: how each is provoked, and what it says."""
