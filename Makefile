@@ -34,7 +34,7 @@ bench: dev ## measure; one JSON object a line (ONLY=crash,saga for some; ARGS=--
 	@$(PY) -m tests.bench $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
 chaos: dev ## kill, stop and restart everything, for a long time; prints figures
-	@CHAOS=long REQUIRE_SERVICES=1 $(PY) -m pytest -p no:randomly -s -m slow $(CHAOS_TESTS)
+	@CHAOS=long REQUIRE_SERVICES=1 $(PY) -m pytest -p no:randomly --force-reruns 0 -s -m slow $(CHAOS_TESTS)
 
 lock: ## pin requirements anew with uv (UPGRADE=--upgrade for newer ones)
 	@$(COMPILE) --group build --output-file requirements/runtime.txt
