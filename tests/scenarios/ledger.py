@@ -2,8 +2,9 @@
 
 It writes every call down before it acts on it, and knows for each idempotency key how often
 an effect was really made. A key that comes again is answered without a second effect, as a
-well-behaved target does. Tests may close its gate (503), and may hand it something to do
-right before an effect, or after it and before the answer: kill the caller, for instance.
+well-behaved target does. Tests may close its gate (503), for all or by a look at each call, and
+may hand it something to do right after an effect and before the answer: kill the caller, for
+instance.
 """
 
 import json
@@ -36,7 +37,7 @@ class Ledger:
     entries: dict[str, str] = field(default_factory=dict)
     is_open: bool = True
     looks: int = 0
-    before_effect: Callable[[Call], None] = lambda call: None
+    lets_in: Callable[[Call], bool] = lambda call: True
     after_effect: Callable[[Call], None] = lambda call: None
     lock: threading.Lock = field(default_factory=threading.Lock)
     url: str = ""
@@ -65,10 +66,10 @@ class Ledger:
 
     def act(self, call: Call) -> int:
         """Write the call down, make its effect unless its key had one, and return the status."""
-        self.before_effect(call)
+        is_let_in = self.lets_in(call)
         with self.lock:
             self.calls.append(call)
-            if not self.is_open:
+            if not self.is_open or not is_let_in:
                 return 503
             was_there = call.path in self.entries
             if call.method == "DELETE" and not was_there:

@@ -66,16 +66,16 @@ def test_a_step_that_was_hit_three_times_is_given_up_and_undone_and_another_run_
     rig.publish(bundles.entry(witness.url))
     kills = threading.Semaphore(MAX_CRASHES)
 
-    def kill_the_caller(call: Call) -> None:
-        if call.path.endswith("/second") and kills.acquire(blocking=False):
-            witness.is_open = False  # an effect would be found again, and the step be done
-            rig.kill()
+    def kill_the_caller(call: Call) -> bool:
+        if not call.path.endswith("/second") or not kills.acquire(blocking=False):
+            return True
+        rig.kill()
+        return False  # an effect would be found again, and the step be done
 
-    witness.before_effect = kill_the_caller
+    witness.lets_in = kill_the_caller
     rig.request("notes", "entry")
     for _ in range(MAX_CRASHES):
         eventually(lambda: not rig.is_running, "the kill")
-        witness.is_open = True
         rig.start()
     rig.until_ready("notes")
 
