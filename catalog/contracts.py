@@ -87,6 +87,11 @@ _STORED = sa.select(*_LISTED, *lifecycles.COLUMNS).select_from(
 )
 _BY_NAME = _STORED.where(_named, contracts.c.version == sa.bindparam("at"))
 _BY_DIGEST = _STORED.where(contracts.c.digest == sa.bindparam("with"))
+_NAME_LOCK = (
+    sa.select(contract_controls.c.name)
+    .where(contract_controls.c.name == sa.bindparam("named"))
+    .with_for_update()
+)
 _DELIVERS = (
     sa.select(sa.literal(1))
     .select_from(contracts.outerjoin(lifecycles_table, lifecycles.IS_OF))
@@ -114,8 +119,7 @@ def publish(
         Conflict: `version_published` with other content, or `owner_mismatch` with the name's owner.
     """
     contract = bundle.contract
-    tx.insert_missing(contract_controls, {"name": contract.name, "owner": contract.owner, "paused": False})
-    _check_owner(tx, contract)
+    claim_name(tx, contract)
     lifecycles.check_place(tx, contract.name, contract.version, bundle.digest)
     row = {
         "name": contract.name,
@@ -145,6 +149,18 @@ def publish(
         + (", so it is no draft any more." if is_draft else ", with other content."),
         fix="raise metadata.version and publish that",
     )
+
+
+def claim_name(tx: Tx, contract: Contract) -> None:
+    """Take a contract's name for its owner; whoever else publishes under it waits until this ends.
+
+    Raises:
+        Conflict: `owner_mismatch`.
+    """
+    row = {"name": contract.name, "owner": contract.owner, "paused": False}
+    if not tx.insert_missing(contract_controls, row):
+        tx.execute(_NAME_LOCK, {"named": contract.name})
+    _check_owner(tx, contract)
 
 
 def load(tx: Tx, name: str, version: str) -> Revision:

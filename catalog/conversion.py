@@ -16,6 +16,7 @@ from catalog.expression import Unanswerable, Unfit, expression
 from catalog.ranges import parse_range
 from catalog.request import Request
 from catalog.schema import escape, violations, with_defaults
+from catalog.sensitive import secrets_in_clear
 
 CONVERSION_FAILED = "ConversionFailed"
 INPUTS_DO_NOT_FIT = "InputsDoNotFit"
@@ -92,14 +93,19 @@ def fitting(contract: Contract, request: Request, old: Contract | None = None) -
         return Fit(held)  # they were checked when they were written
     conversion = contract.conversion
     if conversion is None or written not in parse_range(conversion.versions):
-        findings = violations(contract.inputs, held, "/inputs")
+        findings = misfits(contract.inputs, held)
         return Fit(held, INPUTS_DO_NOT_FIT if findings else "", findings)
     try:
         after = converted(conversion, held, held if old is None else with_defaults(old.inputs, held))
     except Unconverted as error:
         return Fit(held, CONVERSION_FAILED, error.findings)
-    findings = violations(contract.inputs, after, "/inputs")
+    findings = misfits(contract.inputs, after)
     return Fit(held if findings else after, CONVERSION_FAILED if findings else "", findings, not findings)
+
+
+def misfits(schema: JsonObject, inputs: JsonObject) -> tuple[Finding, ...]:
+    """Return what inputs have against a version's schema: what breaks it, and secrets in clear."""
+    return violations(schema, inputs, "/inputs") + secrets_in_clear(schema, inputs, "/inputs")
 
 
 def written_for(request: Request) -> str:

@@ -1,9 +1,9 @@
 """Expressions in documents that strangers wrote: CEL, the Common Expression Language.
 
 The one door to the CEL library. An expression is admitted only within static limits (length,
-nesting, comprehensions), because its cost is paid by whoever runs it; and what it evaluates
-over is bounded again at run time. It has no time, no randomness and no effects, so that the
-same values give the same answer in every replay.
+nesting, comprehensions, patterns), because its cost is paid by whoever runs it; and how much
+work it is over the values at hand is bounded again before each evaluation. It has no time, no
+randomness and no effects, so that the same values give the same answer in every replay.
 """
 
 import re
@@ -16,6 +16,8 @@ from typing import Any
 import cel
 
 from catalog.digest import Json, JsonObject
+from catalog.expression_patterns import pattern_cost
+from catalog.expression_work import COMPREHENSIONS, TooMuch, work
 
 MAX_LENGTH = 1_000
 MAX_DEPTH = 12
@@ -23,8 +25,8 @@ MAX_COMPREHENSIONS = 4
 MAX_NESTED = 2
 """So many comprehensions may stand in one another; each walks a whole list for every element."""
 
-MAX_ELEMENTS = 1_000
-"""A list is at most this long where comprehensions stand in one another."""
+MAX_PATTERNS = 1_000
+"""What its patterns come to at most; see `catalog.expression_patterns`."""
 
 FUNCTIONS = frozenset(
     {"size", "contains", "startsWith", "endsWith", "matches", "has", "all", "exists", "exists_one", "map"}
@@ -32,7 +34,6 @@ FUNCTIONS = frozenset(
     | {"getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getHours"}
     | {"getMinutes", "getSeconds", "getMilliseconds"}
 )
-COMPREHENSIONS = frozenset({"all", "exists", "exists_one", "map", "filter"})
 
 _TOKENS = re.compile(
     r"""//[^\n]*"""
@@ -43,22 +44,26 @@ _TOKENS = re.compile(
 )
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _WORDS = frozenset({"true", "false", "null", "in"})
+_LITERAL = re.compile(r"""([rR]?)(\"{3}|'{3}|"|')(.*)\2\Z""", re.DOTALL)
 _PLAIN_TEXT = re.compile(r"""(["'])([A-Za-z0-9_-]+)\1\Z""")
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
 
 
-class Unfit(Exception):
-    """The expression cannot be admitted; `code` is stable."""
+class Unanswerable(Exception):
+    """The expression has no answer over these values; the message holds none of them."""
+
+
+class Unfit(Unanswerable):
+    """The expression cannot be admitted; `code` is stable.
+
+    One that was admitted by an earlier release and is not any more has no answer, whatever the values.
+    """
 
     def __init__(self, code: str, message: str, fix: str) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.fix = fix
-
-
-class Unanswerable(Exception):
-    """The expression has no answer over these values; the message holds none of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +73,13 @@ class Expression:
     Attributes:
         roots: the names that it takes from outside.
         paths: what follows each root where it is written out: `("steps", "build", "outputs")`.
-        nested: how many comprehensions stand in one another at most.
+        tokens: what it is made of, if its work may be more than reading its values once.
     """
 
     text: str
     roots: frozenset[str]
     paths: tuple[tuple[str, ...], ...]
-    nested: int
+    tokens: tuple[str, ...]
     program: Any
 
     def holds(self, roots: JsonObject) -> bool:
@@ -101,10 +106,12 @@ class Expression:
 
     def _answer(self, roots: JsonObject) -> Any:
         values = {name: _plain(roots[name]) for name in self.roots if name in roots}
-        if self.nested > 1 and _longest(values) > MAX_ELEMENTS:
-            raise Unanswerable(f"it walks lists within lists, and one has more than {MAX_ELEMENTS} elements")
         try:
+            if self.tokens:
+                work(self.tokens, values)
             return self.program.execute(values)
+        except TooMuch as error:
+            raise Unanswerable(str(error)) from error
         except KeyError as error:
             raise Unanswerable("it asks for a field that is not there") from error
         except (TypeError, ValueError, ArithmeticError, LookupError, RuntimeError) as error:
@@ -122,7 +129,7 @@ def expression(text: str) -> Expression:
         raise Unfit("expression_too_long", f"an expression has at most {MAX_LENGTH} characters", "shorten it")
     tokens = [match.group() for match in _TOKENS.finditer(text)]
     tokens = [token for token in tokens if not token.startswith("//")]
-    nested = _cost(tokens)
+    walks = _check_cost(tokens)
     try:
         program = cel.compile(text)
     except ValueError as error:
@@ -130,12 +137,12 @@ def expression(text: str) -> Expression:
     bound = _bound(tokens)
     paths = tuple(path for path in _paths(tokens) if path[0] not in bound)
     roots = frozenset(program.variables()) - bound
-    return Expression(text, roots, paths, nested, program)
+    return Expression(text, roots, paths, tuple(tokens) if walks or "+" in tokens else (), program)
 
 
-def _cost(tokens: Sequence[str]) -> int:
-    """Return how deep comprehensions are nested, unless anything is too deep or too much."""
-    depth, walks, walked, deepest = 0, 0, list[bool](), 0
+def _check_cost(tokens: Sequence[str]) -> int:
+    """Return how many comprehensions there are, unless anything is too deep or too much."""
+    depth, walks, walked, deepest, patterns = 0, 0, list[bool](), 0, 0
     for place, token in enumerate(tokens):
         if token in _OPENING:
             is_walk = place > 1 and _is_comprehension(tokens, place)
@@ -148,12 +155,32 @@ def _cost(tokens: Sequence[str]) -> int:
             depth -= 1
         elif _is_call(tokens, place):
             _check_call(token)
+            patterns += _pattern_cost(tokens, place, is_walked=any(walked))
         if depth > MAX_DEPTH:
             raise Unfit("expression_too_deep", f"it nests more than {MAX_DEPTH} levels", "flatten it")
     if walks > MAX_COMPREHENSIONS or deepest > MAX_NESTED:
         message = f"at most {MAX_COMPREHENSIONS} lists are walked, and {MAX_NESTED} within one another"
         raise Unfit("expression_too_costly", message, "split the step, or prepare the list before it")
-    return deepest
+    if patterns > MAX_PATTERNS:
+        message = f"its patterns come to more than {MAX_PATTERNS} characters when repetitions are written out"
+        raise Unfit("expression_too_costly", message, r"repeat fewer times, and write [a-z0-9_] for \w")
+    return walks
+
+
+def _pattern_cost(tokens: Sequence[str], place: int, *, is_walked: bool) -> int:
+    """Return what the pattern of a `matches` comes to, which is made ready anew at each use; else 0."""
+    if tokens[place] != "matches":
+        return 0
+    if is_walked:
+        message = "matches does not stand inside all, exists, exists_one, filter or map"
+        raise Unfit("expression_too_costly", message, "use startsWith, endsWith or contains there")
+    is_alone = "".join(tokens[place + 1 : place + 4 : 2]) == "()"
+    literal = _LITERAL.match(tokens[place + 2]) if is_alone else None
+    cost = pattern_cost(literal[3], is_raw=bool(literal[1])) if literal is not None else None
+    if cost is None:
+        message = "matches takes a pattern that is written out, with no flag but (?i) and no [ within [ ]"
+        raise Unfit("expression_too_costly", message, "write it like x.matches('^[a-z]{1,20}$')")
+    return cost
 
 
 def _is_comprehension(tokens: Sequence[str], place: int) -> bool:
@@ -222,11 +249,3 @@ def _is_json(value: object) -> bool:
     return (
         value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and isfinite(value))
     )
-
-
-def _longest(value: Json) -> int:
-    if isinstance(value, Mapping):
-        return max((len(value), *map(_longest, value.values())))
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return max((len(value), *map(_longest, value)))
-    return 0

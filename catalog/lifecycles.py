@@ -69,6 +69,14 @@ def held(tx: Tx, name: str, version: str) -> Lifecycle:
     return load(tx, name, version)
 
 
+def keeps_serving(tx: Tx, name: str, version: str) -> bool:
+    """Say whether a version delivers; it then does so until the transaction ends, as if `held`."""
+    try:
+        return held(tx, name, version).is_serving
+    except NotFound:
+        return False
+
+
 def told(tx: Tx, name: str, version: str) -> Lifecycle:
     """Return what was said of a version, be it there or not."""
     row = tx.execute(_ROW, {"named": name, "at": version}).mappings().one_or_none()

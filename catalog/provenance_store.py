@@ -4,9 +4,13 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from catalog import lifecycles
+from catalog.bundle import Bundle
 from catalog.db import Tx
+from catalog.lifecycle import State
 from catalog.provenance import Provenance, provenance_of
 from catalog.tables import contract_controls, contracts
+from catalog.tables import lifecycles as lifecycles_table
 
 
 def load(tx: Tx, name: str, version: str) -> Provenance:
@@ -17,17 +21,36 @@ def load(tx: Tx, name: str, version: str) -> Provenance:
     return Provenance() if row is None else provenance_of(row.source, row.signature)
 
 
-def newest_signed_at(tx: Tx, name: str, *, apart_from: str) -> datetime | None:
-    """Return when the newest accepted signature of a contract was made; None when there is none.
+def newest_signed_at(tx: Tx, name: str) -> datetime | None:
+    """Return when the newest signature was made under which something of a contract was published.
 
-    Whoever publishes another version of the same contract waits here until this transaction ends.
-
-    Args:
-        apart_from: a version that is left out.
+    What was published and deleted counts for ever, drafts do not; None when there is none.
     """
-    tx.execute(sa.select(contract_controls.c.name).where(contract_controls.c.name == name).with_for_update())
-    query = sa.select(contracts.c.signature).where(
-        contracts.c.name == name, contracts.c.version != apart_from, contracts.c.signature.is_not(None)
+    query = sa.select(contract_controls.c.newest_signed_at).where(contract_controls.c.name == name)
+    return tx.execute(query).scalar_one_or_none()
+
+
+def draft_signed_at(tx: Tx, bundle: Bundle) -> datetime | None:
+    """Return when the draft was signed in whose place a bundle would come; None of the very same content."""
+    contract = bundle.contract
+    draft = contracts.join(lifecycles_table, lifecycles.IS_OF)
+    query = (
+        sa.select(contracts.c.signature)
+        .select_from(draft)
+        .where(
+            contracts.c.name == contract.name,
+            contracts.c.version == contract.version,
+            contracts.c.digest != bundle.digest,
+            lifecycles_table.c.state == str(State.DRAFT),
+        )
     )
-    known = (provenance_of(None, stored).signature for stored in tx.execute(query).scalars())
-    return max((signature.signed_at for signature in known if signature is not None), default=None)
+    signature = provenance_of(None, tx.execute(query).scalar_one_or_none()).signature
+    return None if signature is None else signature.signed_at
+
+
+def outdate(tx: Tx, name: str, signed_at: datetime) -> None:
+    """Have what was signed no later than this count as old from now on; the caller has the name."""
+    newest = contract_controls.c.newest_signed_at
+    is_later = newest.is_(None) | (newest < signed_at)
+    update = contract_controls.update().where(contract_controls.c.name == name, is_later)
+    tx.execute(update.values(newest_signed_at=signed_at))

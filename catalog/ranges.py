@@ -46,17 +46,14 @@ class Range:
 
     @property
     def is_empty(self) -> bool:
-        """Say whether no version can lie within."""
-        if self.high is None or self.low < self.high:
-            return False
-        return not (self.low == self.high and self.takes_low and self.takes_high)
+        """Say whether no version can lie within: no release, and no pre-release that is taken."""
+        return not self.has_release() and not any(map(self._has_early, self.early))
 
     def covers(self, other: "Range") -> bool:
         """Say whether every version in another range is in this one; no only means that it is not shown."""
         first, end = self.releases()
         least, most = other.releases()
-        has_releases = most is None or least < most
-        if has_releases and (least < first or (end is not None and (most is None or most > end))):
+        if other.has_release() and (least < first or (end is not None and (most is None or most > end))):
             return False
         return not other.early or (other.early <= self.early and self.narrowed(other, other.early) == other)
 
@@ -79,6 +76,20 @@ class Range:
             return first, None
         end = self.high.finalize_version()
         return first, end.bump_patch() if end == self.high and self.takes_high else end
+
+    def has_release(self) -> bool:
+        """Say whether a version that is no pre-release lies within."""
+        first, end = self.releases()
+        return end is None or first < end
+
+    def _has_early(self, version: Version) -> bool:
+        """Say whether a pre-release of a version lies within."""
+        if self.low >= version:
+            return False
+        first = max(_floor(version), self.low)
+        if not self._is_above_low(first):
+            first = first.replace(prerelease=f"{first.prerelease}.0")  # none lies between the two
+        return self._is_below_high(first)
 
     def _is_above_low(self, version: Version) -> bool:
         return version > self.low or (self.takes_low and version == self.low)
@@ -128,7 +139,11 @@ def _part(text: str) -> Range:
     partial = _PARTIAL.match(version)
     if partial is None or sign not in ("", "^", "~", "="):
         raise BadRange(f"{text} is no part of a range")
-    return _partial(sign, [part for part in partial.groups() if part is not None and part not in _ANY])
+    said = [part for part in partial.groups() if part is not None]
+    numbers = [part for part in said if part not in _ANY]
+    if numbers != said[: len(numbers)]:
+        raise BadRange(f"{text} is no part of a range: no number comes after one that is left open")
+    return _partial(sign, numbers)
 
 
 def _compared(sign: str, version: Version) -> Range:

@@ -39,6 +39,8 @@ class Applied:
         facts: what the executor says it made, in the shape that observing reports.
         facts_digest: digest of the normalised facts; differs from the observed = drift.
         children: what its children had handed back then, by their names in the contract.
+        dead_ends: digests of revisions to which upgrades from here failed; `reconciler.upgrade` tells
+            for how long that means anything.
     """
 
     generation: int
@@ -50,6 +52,7 @@ class Applied:
     facts_digest: str
     at: datetime
     children: Mapping[str, JsonObject] = field(default_factory=dict)
+    dead_ends: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

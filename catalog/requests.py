@@ -304,8 +304,10 @@ def _conditions(documents: list[dict[str, Any]]) -> Conditions:
 
 def _applied_document(applied: Applied) -> dict[str, Any]:
     document = {key: getattr(applied, key) for key in Applied.__dataclass_fields__}
-    return document | {"at": applied.at.isoformat()}
+    return document | {"at": applied.at.isoformat(), "dead_ends": list(applied.dead_ends)}
 
 
 def _applied(document: dict[str, Any]) -> Applied:
-    return Applied(**(document | {"at": datetime.fromisoformat(document["at"])}))
+    # Those that were stored by older releases know of no dead ends.
+    read = {"at": datetime.fromisoformat(document["at"]), "dead_ends": tuple(document.get("dead_ends", ()))}
+    return Applied(**(document | read))

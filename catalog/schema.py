@@ -159,11 +159,12 @@ def _followed(reference: str, root: JsonObject, trail: tuple[str, ...], known: d
     if len(trail) >= MAX_REFERENCES:
         return MAX_EXPANDED + 1
     if reference not in known:
-        known[reference] = _weight(_target(root, reference), root, (*trail, reference), known)
+        known[reference] = _weight(referred(root, reference), root, (*trail, reference), known)
     return known[reference]
 
 
-def _target(root: JsonObject, reference: str) -> Json:
+def referred(root: JsonObject, reference: str) -> Json:
+    """Return the part of a schema to which a reference within it leads; None when to none."""
     part: Json = root
     for token in reference.split("/")[1:]:
         name = token.replace("~1", "/").replace("~0", "~")

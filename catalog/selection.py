@@ -116,10 +116,18 @@ def is_pin(wish: str | None) -> bool:
 
 
 def stable(published: Sequence[Canary]) -> str | None:
-    """Return the highest version that is for everybody; pre-releases only where there is nothing else."""
+    """Return the highest version that is for everybody."""
+    return next((each.version for each in reversed(for_everybody(published))), None)
+
+
+def for_everybody(published: Sequence[Canary]) -> list[Canary]:
+    """Return the versions that are for everybody: of pre-releases those that were promoted.
+
+    Where there is nothing else, it is all pre-releases that are no canaries.
+    """
     for_all = [each for each in published if each.is_for_all]
     released = [each for each in for_all if each.trial is Trial.PROMOTED or not _is_early(each.version)]
-    return next((each.version for each in reversed(released or for_all)), None)
+    return released or for_all
 
 
 def followed(published: Sequence[Canary], request_uid: str) -> str | None:

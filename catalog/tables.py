@@ -98,6 +98,7 @@ contract_controls = sa.Table(
     sa.Column("name", _NAME, primary_key=True),
     sa.Column("owner", _NAME, nullable=False),
     sa.Column("paused", sa.Boolean, nullable=False),
+    sa.Column("newest_signed_at", UtcDateTime),
 )
 
 destinations = sa.Table(

@@ -37,19 +37,27 @@ class User:
     reason: str
 
 
-def relate(tx: Tx, user: Request, used: Sequence[Request]) -> None:
-    """Store what a request uses from now on."""
+def relate(tx: Tx, user: Request, used: Sequence[Request]) -> list[str]:
+    """Store what a request uses from now on; return what it let go of, and what that is a part of."""
+    kept = [each.uid for each in used]
+    released = _released(tx, user.uid, kept)
     tx.execute(_RELEASE, {"of": user.uid})
-    rows = [{"user_uid": user.uid, "used_uid": each.uid, "project": user.project} for each in used]
+    rows = [{"user_uid": user.uid, "used_uid": uid, "project": user.project} for uid in kept]
     if rows:
         tx.execute(uses.insert(), rows)
+    return released
 
 
 def release(tx: Tx, uid: str) -> list[str]:
     """Let go of all that a request uses; return that, and what it is a part of."""
-    used = list(tx.execute(_USED, {"of": uid}).scalars())
+    released = _released(tx, uid)
     tx.execute(_RELEASE, {"of": uid})
-    return sorted({each for used_uid in used for each in (used_uid, *ancestors(tx, used_uid))})
+    return released
+
+
+def _released(tx: Tx, uid: str, kept: Sequence[str] = ()) -> list[str]:
+    gone = [used_uid for used_uid in tx.execute(_USED, {"of": uid}).scalars() if used_uid not in kept]
+    return sorted({each for used_uid in gone for each in (used_uid, *ancestors(tx, used_uid))})
 
 
 def user_uids(tx: Tx, uid: str) -> list[str]:

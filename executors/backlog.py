@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from catalog.db import Tx
+from executors.dead_letters import IS_FOLLOWED
 from executors.tables import approvals, dead_letters, runs
 
 ORPHANED_AFTER = timedelta(seconds=60)
@@ -25,7 +26,6 @@ _IS_OPEN = sa.text("state = 'open'")
 _IS_DEAD = sa.text("retried_at IS NULL")
 
 _count = sa.func.count().label("waiting")
-_runs_after = runs.alias("later")
 _late = sa.func.count(sa.case((runs.c.due_at < sa.bindparam("late"), 1)))
 _NEW = sa.select(_count, sa.func.min(runs.c.due_at), _late).where(_IS_NEW)
 _BEGUN = sa.select(_count, sa.func.min(runs.c.due_at)).where(
@@ -33,10 +33,7 @@ _BEGUN = sa.select(_count, sa.func.min(runs.c.due_at)).where(
 )
 _HELD = sa.select(_count).select_from(runs).where(_IS_HELD)
 _PARKED = sa.select(_count, sa.func.min(approvals.c.opened_at)).where(_IS_OPEN)
-_successor = sa.select(_runs_after.c.id).where(
-    _runs_after.c.request_uid == dead_letters.c.request_uid, _runs_after.c.id > dead_letters.c.run_id
-)
-_DEAD = sa.select(_count).select_from(dead_letters).where(_IS_DEAD, ~_successor.exists())
+_DEAD = sa.select(_count).select_from(dead_letters).where(_IS_DEAD, ~IS_FOLLOWED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,8 +124,9 @@ def claim_some(
 ) -> list[ClaimedRun]:
     """Take over up to `limit` due runs.
 
-    When more are due, runs that were begun come first, then those of higher priority, then those of
-    the project that has the fewest being driven, then those that wait the longest.
+    When more are due, runs that were begun come first, those of higher priority before others. Then
+    come those of the project that has the fewest being driven; within a project those of higher
+    priority, then those that wait the longest.
 
     Args:
         after: look at projects after this one first, should there be too many to look at all.
@@ -148,22 +149,28 @@ def _all_of_few(tx: Tx, holder: _Values, now: object, limit: int) -> _Rows:
 
 def _in_order(tx: Tx, holder: _Values, now: object, limit: int, after: str) -> _Rows:
     rows: _Rows = []
-    for is_new, priority, due_at in tx.swift(swift.HEADS, (now,) * (2 * len(swift.PRIORITIES))):
-        if due_at is None or len(rows) >= limit:
-            continue
-        if not is_new:
+    heads = tx.swift(swift.HEADS, (now,) * (2 * len(swift.PRIORITIES)))
+    new = [priority for is_new, priority, due_at in heads if is_new and due_at is not None]
+    for is_new, priority, due_at in heads:
+        if not is_new and due_at is not None and len(rows) < limit:
             rows += tx.swift(swift.TAKE_BEGUN, (*holder, priority, now, limit - len(rows)))
-            continue
-        for project, share in _shares(tx, priority, limit - len(rows), after):
-            rows += tx.swift(swift.TAKE_NEW, (*holder, priority, now, project, share))
+    for project, share in _shares(tx, limit - len(rows), after) if new else ():
+        taken: _Rows = []
+        for priority in new:
+            if len(taken) < share:
+                taken += tx.swift(swift.TAKE_NEW, (*holder, priority, now, project, share - len(taken)))
+        rows += taken
     return rows
 
 
-def _shares(tx: Tx, priority: int, room: int, after: str) -> Iterable[tuple[str, int]]:
+def _shares(tx: Tx, room: int, after: str) -> Iterable[tuple[str, int]]:
     """Return how many runs each waiting project may begin: the next one goes to who has the fewest."""
-    waiting = tx.swift(swift.WAITING, (priority, after, priority, PROJECTS_LOOKED_AT))
+    if room <= 0:
+        return ()
+    # Each jump looks for the next project after one; there is one look for each priority.
+    waiting = tx.swift(swift.WAITING, _waiting_after(after))
     if after and len(waiting) < PROJECTS_LOOKED_AT:
-        waiting += tx.swift(swift.WAITING, (priority, "", priority, PROJECTS_LOOKED_AT))
+        waiting += tx.swift(swift.WAITING, _waiting_after(""))
     queue = [(driven, place, project) for place, (project, driven) in enumerate(dict(waiting).items())]
     heapq.heapify(queue)
     shares: Counter[str] = Counter()
@@ -172,6 +179,10 @@ def _shares(tx: Tx, priority: int, room: int, after: str) -> Iterable[tuple[str,
         shares[project] += 1
         heapq.heapreplace(queue, (driven + 1, place, project))
     return shares.items()
+
+
+def _waiting_after(project: str) -> _Values:
+    return (*(project for _ in swift.PRIORITIES), PROJECTS_LOOKED_AT)
 
 
 def _claimed(row: tuple[Any, ...]) -> ClaimedRun:

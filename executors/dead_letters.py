@@ -3,7 +3,9 @@
 A run is one when it is stuck, when one of its steps killed its workers again and again, or
 when its journal could not be gone on with. The note is written in the transaction that ends
 the run, and settled in the one in which a person has it tried again; a run that ends badly
-once more gets another note. What a retry means is the engine's matter.
+once more gets another note. One that a later run of its request followed lies there for nobody
+any more: it is not taken up again (`executors.runs.reopen`). What a retry means is the engine's
+matter.
 """
 
 from collections.abc import Collection
@@ -15,7 +17,7 @@ import sqlalchemy as sa
 
 from catalog.db import Tx
 from executors.claims import ClaimedRun, Page
-from executors.tables import dead_letters
+from executors.tables import dead_letters, runs
 
 
 class Reason(StrEnum):
@@ -48,6 +50,12 @@ class DeadLetter:
 
 
 _COLUMNS = [dead_letters.c[name] for name in DeadLetter.__dataclass_fields__]
+_later = runs.alias("later")
+_followers = sa.select(_later.c.id).where(
+    _later.c.request_uid == dead_letters.c.request_uid, _later.c.id > dead_letters.c.run_id
+)
+IS_FOLLOWED = _followers.exists()
+"""Of a note: a later run of the same request came after its run. What is counted is what is listed."""
 
 
 def note(tx: Tx, held: ClaimedRun, page: Page) -> None:
@@ -84,7 +92,8 @@ def page(
 ) -> list[DeadLetter]:
     """Return what lies, the oldest run first, after a run and number; `projects=None` means all of them."""
     place = sa.tuple_(dead_letters.c.run_id, dead_letters.c.seq)
-    query = sa.select(*_COLUMNS).where(dead_letters.c.retried_at.is_(None), place > sa.tuple_(*after))
+    lies = dead_letters.c.retried_at.is_(None) & ~IS_FOLLOWED
+    query = sa.select(*_COLUMNS).where(lies, place > sa.tuple_(*after))
     if projects is not None:
         query = query.where(dead_letters.c.project.in_(projects))
     if reason is not None:

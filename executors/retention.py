@@ -2,7 +2,8 @@
 
 The last one is what makes a repeated order find its run; older orders are refused by their
 fence. A sweep goes from request to request along an index and deletes in small transactions,
-so that it holds nobody up; journals, mail and whatever lies beside a run go with it. Started by
+so that it holds nobody up; journals, mail and whatever lies beside a run go with it. What gates
+counted for keys that are no longer used goes too, because keys may be made of anything. Started by
 the wiring; any number of processes may sweep at once.
 """
 
@@ -13,6 +14,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from catalog.db import Database, Tx
+from executors import gates
 from executors.tables import runs
 
 REQUESTS_AT_A_TIME = 100
@@ -36,6 +38,8 @@ def sweep(
 ) -> int:
     """Delete what is kept no longer, and return how many runs that were."""
     before, after, gone = now - retention.age, "", 0
+    with database.write() as tx:
+        gates.forget_idle(tx, now)
     while goes_on():
         with database.glance() as tx:
             requests = list(tx.execute(_REQUESTS, {"after": after, "most": REQUESTS_AT_A_TIME}).scalars())

@@ -211,10 +211,7 @@ def reopen(tx: Tx, idempotency_key: str, kind: str, now: datetime) -> str:
     record = by_key(tx, idempotency_key)
     if record is None:
         raise NotFound("run_not_found", "There is no run under this key.")
-    if record.ended_at is None:
-        raise Conflict("run_not_ended", "The run has not ended.", fix="wait for its end, or cancel it")
-    if record.report.state not in REOPENED:
-        raise Conflict("run_not_retriable", f"The run has {record.report.state}; there is nothing to retry.")
+    check_retriable(record)
     newer = runs.alias("newer")
     has_newer = sa.exists().where(newer.c.request_uid == runs.c.request_uid, newer.c.id > runs.c.id)
     is_closed = (runs.c.id == record.id) & runs.c.ended_at.is_not(None) & runs.c.due_at.is_(None) & ~has_newer
@@ -228,11 +225,32 @@ def reopen(tx: Tx, idempotency_key: str, kind: str, now: datetime) -> str:
     return record.id
 
 
-def has_letter(tx: Tx, idempotency_key: str, kind: str) -> bool:
-    """Say whether a message of this kind was left for the run before."""
-    query = sa.select(run_mail.c.number).join(runs, runs.c.id == run_mail.c.run_id)
-    found = query.where(runs.c.idempotency_key == idempotency_key, run_mail.c.kind == kind)
-    return tx.execute(found.limit(1)).one_or_none() is not None
+def check_retriable(record: RunRecord) -> None:
+    """Pass a run that ended so that it may be opened again, whatever came after it.
+
+    Raises:
+        Conflict: `run_not_ended`, `run_not_retriable`.
+    """
+    if record.ended_at is None:
+        raise Conflict("run_not_ended", "The run has not ended.", fix="wait for its end, or cancel it")
+    if record.report.state not in REOPENED:
+        raise Conflict("run_not_retriable", f"The run has {record.report.state}; there is nothing to retry.")
+
+
+def has_letter(tx: Tx, idempotency_key: str, kind: str, *, since: str) -> bool:
+    """Say whether a message of this kind was left for the run.
+
+    Args:
+        since: a kind of message; only what came after the last one of it counts.
+    """
+    last = (
+        sa.select(run_mail.c.kind, sa.func.max(run_mail.c.number).label("number"))
+        .join(runs, runs.c.id == run_mail.c.run_id)
+        .where(runs.c.idempotency_key == idempotency_key, run_mail.c.kind.in_((kind, since)))
+        .group_by(run_mail.c.kind)
+    )
+    numbers = {row.kind: row.number for row in tx.execute(last)}
+    return bool(numbers.get(kind, 0) > numbers.get(since, 0))
 
 
 def letters(tx: Tx, run_id: str, after: int) -> list[Letter]:

@@ -157,6 +157,7 @@ TAKE_FEW: Texts = {
     + _taking(_POST, "id = ANY (ARRAY(SELECT id FROM free))"),
 }
 TAKE_BEGUN: Texts = _taking_first(_BEGUN.replace("{priority}", "{mark}"))
+# Priority orders the runs of one project: its place among the others does not depend on what it says.
 TAKE_NEW: Texts = _taking_first(_NEW.replace("{priority}", "{mark}") + " AND project = {mark}")
 HEADS: Texts = {
     # One look at the head of each class: begun before new, then by priority.
@@ -176,13 +177,27 @@ NEXT: Texts = {
     )
     for dialect in (_LITE, _POST)
 }
+
+
+def _next_waiting(after: str) -> str:
+    """Return the query for the first project after another that has runs which nobody has begun."""
+    # By order and limit: what a plan makes of a minimum may read the whole backlog.
+    firsts = " UNION ALL ".join(
+        "SELECT (SELECT project FROM executors_runs WHERE fence = 0 AND due_at IS NOT NULL"
+        f" AND priority = {priority} AND project > {after} ORDER BY project LIMIT 1) AS project"
+        for priority in PRIORITIES
+    )
+    return f"SELECT min(project) FROM ({firsts}) AS firsts"
+
+
 WAITING: Texts = {
-    # Jumps from project to project along the index; of each, how many of its runs are being driven.
+    # Jumps from project to project along the index, once for each priority; of each project, how many
+    # of its runs are being driven.
     dialect: f"""
     WITH RECURSIVE waiting (project) AS (
-      SELECT min(project) FROM executors_runs WHERE {new} AND project > {mark}
+      {_next_waiting(mark)}
       UNION ALL
-      SELECT (SELECT min(project) FROM executors_runs WHERE {new} AND project > waiting.project)
+      SELECT ({_next_waiting("waiting.project")})
       FROM waiting WHERE waiting.project IS NOT NULL
     )
     SELECT project, (
@@ -190,14 +205,15 @@ WAITING: Texts = {
     FROM waiting WHERE project IS NOT NULL LIMIT {mark}
     """
     for dialect, mark in _MARK.items()
-    for new in [f"fence = 0 AND due_at IS NOT NULL AND priority = {mark}"]
 }
 
 # ------------------------------------------------------------------------------------- save
 
 KEEP: Texts = {
     _LITE: "UPDATE executors_runs SET seq = ?, state = ?, step = ?, attempts = ?, message = ?,"
-    " next_attempt_at = ? WHERE id = ? AND fence = ? AND seq = ? AND mail = ? RETURNING 1"
+    # What a run came to is no longer so once it is tried again.
+    " next_attempt_at = ?, outputs = NULL, facts = NULL, ended_at = NULL"
+    " WHERE id = ? AND fence = ? AND seq = ? AND mail = ? RETURNING 1"
 }
 RELEASE: Texts = {
     _LITE: "UPDATE executors_runs SET seq = ?, state = ?, step = ?, attempts = ?, message = ?,"

@@ -158,7 +158,7 @@ rates = sa.Table(
     metadata,
     sa.Column("project", _NAME, primary_key=True),
     sa.Column("key", _KEY, primary_key=True),
-    sa.Column("full_at", UtcDateTime, nullable=False),  # when nothing of the key's allowance is used up
+    sa.Column("full_at", UtcDateTime, nullable=False),  # when the next may begin
 )
 
 breakers = sa.Table(

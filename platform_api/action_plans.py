@@ -15,15 +15,9 @@ from executors.workflow.outline import Outline, outline, workflow_of
 from platform_api.commands import actions
 from platform_api.commands.actions import Proposal
 from platform_api.decision_views import PolicyVerdict
+from platform_api.outline_views import ApprovalOutline, EstimateView, StepOutline
 from platform_api.parts import Platform
-from platform_api.previews import (
-    ApprovalOutline,
-    ContractChoice,
-    EstimateView,
-    PlacementView,
-    PlanView,
-    StepOutline,
-)
+from platform_api.previews import ContractChoice, PlacementView, PlanView
 from policy.combine import outcome
 from policy.decision import Decision
 from reconciler import operations
@@ -64,6 +58,7 @@ def action_plan(
         approvals=[ApprovalOutline.of(each) for each in outlined.approvals],
         steps=[StepOutline.of(each) for each in outlined.steps],
         estimate=EstimateView.of(estimate, asked.name),
+        children=[],
         changes=[],
     )
 

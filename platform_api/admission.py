@@ -85,21 +85,13 @@ def admit(
     """
     decision = platform.admission.decide(question(actor, operation, request, revision, held))
     if not decision.is_allowed:
-        _record_denial(platform, actor, request, decision)
+        record_denial(platform, actor, request, decision)
         raise PolicyDenied(decision)
     return decision
 
 
-def _unfit(revision: Revision, findings: tuple[Finding, ...]) -> Invalid:
-    return Invalid(
-        "invalid_inputs",
-        f"The inputs do not fit {revision.name} {revision.version}.",
-        findings=findings,
-        fix=f"see what it takes: avow explain {revision.name}",
-    )
-
-
-def _record_denial(platform: Platform, actor: Actor, request: Request, decision: Decision) -> None:
+def record_denial(platform: Platform, actor: Actor, request: Request, decision: Decision) -> None:
+    """Record a decision that denies, and who ran into it, in a transaction of its own."""
     with platform.db.write() as tx:
         decisions.record(tx, decision)
         audit.append(
@@ -111,3 +103,12 @@ def _record_denial(platform: Platform, actor: Actor, request: Request, decision:
             subject=f"request/{request.name}",
             detail={"uid": request.uid, "operation": decision.operation, "decision": decision.id},
         )
+
+
+def _unfit(revision: Revision, findings: tuple[Finding, ...]) -> Invalid:
+    return Invalid(
+        "invalid_inputs",
+        f"The inputs do not fit {revision.name} {revision.version}.",
+        findings=findings,
+        fix=f"see what it takes: avow explain {revision.name}",
+    )

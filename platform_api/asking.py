@@ -17,14 +17,15 @@ from catalog.actor import Actor
 from catalog.errors import Gone, NotFound
 from catalog.request import Phase, Request
 from platform_api import notices
+from platform_api.commands import drafting
 from platform_api.commands import requests as commands
 from platform_api.commands.requests import Wanted
-from platform_api.commands.uses import check_own, check_unused, check_uses, users_of
 from platform_api.doors import Ending, QueryName, answer_of, answers, refusals
+from platform_api.drafts import Draft
 from platform_api.paging import Page, Window
 from platform_api.parts import Platform
 from platform_api.preconditions import check_match, etag
-from platform_api.previews import PlanView, check_name_free, plan_view
+from platform_api.previews import PlanView
 from platform_api.receipts import Answer
 from platform_api.request_views import RequestView, path_of
 
@@ -62,7 +63,8 @@ class Asking:
     def submit(self, project: str, wanted: Wanted) -> Response:
         """Ask for a capability, or plan to."""
         if self.ends.is_dry:
-            return _planned(self._creation(project, wanted))
+            uid = self.platform.mint("req")
+            return _planned(drafting.creation(self.platform, self.actor, project, wanted, uid))
         command = partial(commands.submit, self.platform, self.actor, project, wanted)
         return self.ends.settle(command, self.accepted)
 
@@ -73,7 +75,7 @@ class Asking:
             anew: try again what is wanted, also when nothing changes.
         """
         if self.ends.is_dry:
-            return _planned(self._revision(held, wanted, anew=anew))
+            return _planned(drafting.change(self.platform, self.actor, held, wanted, anew=anew))
         return self.ends.settle(
             partial(commands.change, self.platform, self.actor, held, wanted, anew=anew),
             lambda after: self._answer(after, 202 if after.generation > held.generation else 200),
@@ -83,7 +85,7 @@ class Asking:
         """Ask for teardown; asking again changes nothing, and needs no fresh look."""
         check_match("*" if if_match.strip() and held.is_deleting else if_match, held.revision)
         if self.ends.is_dry:
-            return _planned(self._teardown(held, when_unused=when_unused))
+            return _planned(drafting.deletion(self.platform, self.actor, held, when_unused=when_unused))
         command = partial(commands.delete, self.platform, self.actor, held, when_unused=when_unused)
         return self.ends.settle(command, self.accepted)
 
@@ -94,33 +96,6 @@ class Asking:
     def _answer(self, request: Request, status: int) -> Answer:
         headers = {"ETag": etag(request.revision), "Location": self.address(request)}
         return answer_of(RequestView.of(request), status, headers)
-
-    def _creation(self, project: str, wanted: Wanted) -> PlanView:
-        platform, uid = self.platform, self.platform.mint("req")
-        revision = commands.revision_for(platform, project, wanted, uid)
-        proposed = commands.new_request(platform, self.actor, project, wanted, revision, uid=uid)
-        check_name_free(platform, proposed)
-        with platform.db.read() as tx:
-            check_uses(tx, proposed)
-        return plan_view(platform, self.actor, "create", proposed, revision)
-
-    def _revision(self, held: Request, wanted: Wanted, *, anew: bool) -> PlanView:
-        platform = self.platform
-        commands.check_changeable(held, wanted)
-        before = commands.unfailed(held) if anew else held
-        revision = commands.revision_for(platform, held.project, wanted, held.uid, before)
-        after = commands.changed(platform, before, wanted, revision, anew=anew)
-        with platform.db.read() as tx:
-            check_uses(tx, after, held)
-        return plan_view(platform, self.actor, "update", after, revision)
-
-    def _teardown(self, held: Request, *, when_unused: bool) -> PlanView:
-        check_own(held)
-        if not (when_unused or held.is_deleting):
-            with self.platform.db.read() as tx:
-                check_unused(held, users_of(tx, held))
-        revision, deleting = commands.teardown(self.platform, held)
-        return plan_view(self.platform, self.actor, "delete", deleting, revision)
 
 
 async def narrowed(
@@ -203,5 +178,5 @@ def find_request(platform: Platform, project: str, name: str, capability: str | 
     return held
 
 
-def _planned(plan: PlanView) -> Response:
-    return JSONResponse(plan.model_dump(mode="json"), 200)
+def _planned(draft: Draft) -> Response:
+    return JSONResponse(PlanView.of(draft).model_dump(mode="json"), 200)

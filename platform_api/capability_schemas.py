@@ -72,17 +72,8 @@ def _followed(target: str, name: str, names: Mapping[str, str]) -> str:
 
 
 def inputs_with_secrets_named(schema: JsonObject) -> dict[str, Json]:
-    """Return a schema of inputs in which what is marked `x-sensitive` says that it takes a reference.
-
-    Only the first level is held to the pattern, because only that is refused otherwise.
-    """
-    named = _rewritten(schema, _with_note)
-    properties = named.get("properties")
-    if isinstance(properties, Mapping):
-        named["properties"] = {
-            name: _with_pattern(part, REFERENCE_PATTERN) for name, part in properties.items()
-        }
-    return named
+    """Return a schema of inputs in which what is marked `x-sensitive` says that it takes a reference."""
+    return _rewritten(schema, lambda part: _pattern_in(_with_note(part), REFERENCE_PATTERN))
 
 
 def outputs_with_secrets_named(schema: JsonObject) -> dict[str, Json]:
@@ -154,10 +145,6 @@ def _with_note(part: dict[str, Json]) -> dict[str, Json]:
         return part
     told = part.get("description")
     return part | {"description": f"{told} {SECRET_NOTE}" if isinstance(told, str) else SECRET_NOTE}
-
-
-def _with_pattern(part: Json, pattern: str) -> Json:
-    return _pattern_in(dict(part), pattern) if isinstance(part, Mapping) else part
 
 
 def _pattern_in(part: dict[str, Json], pattern: str) -> dict[str, Json]:

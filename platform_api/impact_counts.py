@@ -62,7 +62,7 @@ class Counts:
             self.outcomes[outcome] += 1
             for name in _GROUPED:
                 self._add(name, str(getattr(impact.request, name)), outcome)
-            for rule in {f"{result.policy} {result.rule}" for result in impact.results}:
+            for rule in {f"{result.policy} {result.rule}" for result in impact.all_results}:
                 self._add("rule", rule, outcome)
 
     def by(self, name: str) -> Groups:

@@ -4,29 +4,15 @@ from collections.abc import Iterable
 
 from pydantic import Field
 
-from catalog.errors import Finding
+from platform_api.child_impacts import flattened
+from platform_api.child_views import ChildView, MisfitView
 from platform_api.compatibility_views import CompatibilityView
 from platform_api.decision_views import ResultView
 from platform_api.impact_counts import Counts
-from platform_api.previews import ApprovalOutline, ChangeView
+from platform_api.outline_views import ApprovalOutline, ChangeView
+from platform_api.source_views import SourceView
 from platform_api.wire import Maybe, View
 from reconciler.impact import Impact
-
-
-class MisfitView(View):
-    """Why a request could not be delivered."""
-
-    pointer: str
-    code: str
-    detail: str
-    fix: Maybe[str] = None
-
-    @classmethod
-    def of(cls, finding: Finding) -> "MisfitView":
-        """Return the view of a finding."""
-        return cls(
-            pointer=finding.pointer, code=finding.code, detail=finding.message, fix=finding.fix or None
-        )
 
 
 class ImpactView(View):
@@ -34,12 +20,14 @@ class ImpactView(View):
 
     Attributes:
         from_version: what it stands on now.
-        operation: what would be begun, or is denied.
+        operation: what would be begun, or is denied; once its children are as they should be.
         reason: of the next move; `message` says it to people.
         held_by: why that would not be at once: it is paused, or another operation is under way.
         findings: why it breaks.
         policy: what policy has to say.
         approvals: what people would be asked.
+        children: what would be done about its children, and about theirs; what stands there of
+            policy, approvals and findings counts for its outcome.
     """
 
     project: str
@@ -58,6 +46,7 @@ class ImpactView(View):
     findings: list[MisfitView]
     policy: list[ResultView]
     approvals: list[ApprovalOutline]
+    children: list[ChildView]
 
     @classmethod
     def of(cls, impact: Impact) -> "ImpactView":
@@ -80,6 +69,7 @@ class ImpactView(View):
             findings=[MisfitView.of(finding) for finding in impact.findings],
             policy=[ResultView.of(result) for result in impact.results],
             approvals=[ApprovalOutline.of(approval) for approval in impact.approvals],
+            children=[ChildView.of(child) for child in flattened(impact.children)],
         )
 
 
@@ -122,11 +112,14 @@ class ImpactPage(View):
     Attributes:
         items: ordered by when the requests were made.
         compatibility: of the version that would be published; on the first page only.
+        source: the commit that its bundle was fetched from; on the first page only. Publish with its
+            `commit` as the `ref`, and what is published is what was looked at.
         summary: over all of them, whatever is listed; on the first page only.
         next_page_token: send it with the same body and filters.
     """
 
     compatibility: Maybe[CompatibilityView] = None
+    source: Maybe[SourceView] = None
     summary: Maybe[SummaryView] = None
     items: list[ImpactView]
     next_page_token: Maybe[str] = Field(None)
@@ -139,16 +132,38 @@ def csv_rows(impacts: Iterable[Impact]) -> Iterable[list[str]]:
         view = ImpactView.of(impact)
         yield [
             *(str(getattr(view, name) or "") for name in _COLUMNS[:11]),
-            "; ".join(f"{each.path}: {each.before!r} -> {each.after!r}" for each in view.changes),
-            "; ".join(f"{each.pointer} {each.detail}".strip() for each in view.findings),
-            "; ".join(f"{each.policy} {each.rule}: {each.message}" for each in view.policy),
-            "; ".join(
-                f"{each.step}: {', '.join((*each.groups, *each.assignees))}" for each in view.approvals
-            ),
+            _changes(view.changes),
+            _findings(view.findings),
+            _policy(view.policy),
+            _approvals(view.approvals),
+            "; ".join(_child(each) for each in view.children),
         ]
+
+
+def _child(child: ChildView) -> str:
+    said = (_findings(child.findings), _policy(child.policy), _approvals(child.approvals))
+    perhaps = "" if child.is_certain else "perhaps "
+    head = f"{perhaps}{child.deed.replace('_', ' ')} {child.request} ({child.outcome})"
+    return ": ".join(filter(None, (head, "; ".join(filter(None, said)))))
+
+
+def _changes(changes: Iterable[ChangeView]) -> str:
+    return "; ".join(f"{each.path}: {each.before!r} -> {each.after!r}" for each in changes)
+
+
+def _findings(findings: Iterable[MisfitView]) -> str:
+    return "; ".join(f"{each.pointer} {each.detail}".strip() for each in findings)
+
+
+def _policy(results: Iterable[ResultView]) -> str:
+    return "; ".join(f"{each.policy} {each.rule}: {each.message}" for each in results)
+
+
+def _approvals(approvals: Iterable[ApprovalOutline]) -> str:
+    return "; ".join(f"{each.step}: {', '.join((*each.groups, *each.assignees))}" for each in approvals)
 
 
 _COLUMNS = (
     *("project", "request", "owner", "environment", "from_version", "to_version", "outcome", "operation"),
-    *("held_by", "reason", "message", "changes", "findings", "policy", "approvals"),
+    *("held_by", "reason", "message", "changes", "findings", "policy", "approvals", "children"),
 )

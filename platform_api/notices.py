@@ -65,9 +65,13 @@ def tell(name: str, version: str, lifecycle: Lifecycle) -> None:
 
 def tell_of(tx: Tx, request: Request) -> None:
     """Say that the answer is about a request."""
+    tell_of_version(tx, request.contract, request.contract_version)
+
+
+def tell_of_version(tx: Tx, name: str, version: str) -> None:
+    """Say that the answer is about a version, or about something that will be on it."""
     if _here.get() is not None:
-        version = request.contract_version
-        tell(request.contract, version, lifecycles.told(tx, request.contract, version))
+        tell(name, version, lifecycles.told(tx, name, version))
 
 
 def tell_of_uid(tx: Tx, request_uid: str) -> None:

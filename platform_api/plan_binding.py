@@ -1,12 +1,13 @@
 """What a stored plan is bound to, and what of it is not so any more.
 
 Pure. A plan may be submitted as long as everything it rests on is as it was shown: the wish, the
-request as it stood, the contract revision, the place, policy's answer and the operation. Each is
-held as a revision or a digest, so that whatever is changed shows, and nothing else does.
+request as it stood, the requests that it uses, the contract revision and those of the children,
+the place, policy's answer and the operation. Each is held as an identity, a revision or a digest,
+so that whatever is changed shows, and nothing else does.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from catalog.digest import Json, JsonObject, digest
 from catalog.fleet import Destination
@@ -16,7 +17,7 @@ from executors.port import ContractRef
 from policy.decision import Decision
 from reconciler.drift import Difference
 
-HELD, CONTRACT = "held", "contract"
+HELD, CONTRACT, USED = "held", "contract", "uses"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Bound:
     Attributes:
         held: the request as it is stored; None when it is none yet.
         destination: where it would land; None when nowhere.
+        used: the uids of the requests that it uses, by their names.
+        children: what is done about each, and about theirs, and the revision that it is then on.
     """
 
     wish: JsonObject
@@ -34,6 +37,8 @@ class Bound:
     destination: Destination | None
     decision: Decision
     action: str
+    used: Mapping[str, str] = field(default_factory=dict)
+    children: JsonObject = field(default_factory=dict)
 
     def document(self) -> dict[str, Json]:
         """Return the binding as it is stored and shown."""
@@ -45,6 +50,8 @@ class Bound:
             "destination": None if place is None else {"name": place.name, "revision": place.revision},
             "policy": {"revision": decision.revision, "outcome": str(decision.outcome)},
             "action": self.action,
+            USED: dict(self.used),
+            "children": self.children,
         }
 
 

@@ -2,12 +2,13 @@
 
 Every live request of the contract is looked at, some hundreds at a time, by the parts that would
 act: the same resolution of versions, the same planner, the same questions to policy, the same
-workflows. What is loaded is loaded for all at once, and policy is asked in batches; nothing is
-written. The last look of a pass stands in for a look.
+workflows. Of a request that is made of others, its children are looked at as well, and theirs. What
+is loaded is loaded for all at once, and policy is asked in batches; nothing is written. The last
+look of a pass stands in for a look.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from catalog import canaries, contracts, requests
@@ -17,26 +18,23 @@ from catalog.contract import OperationName
 from catalog.contracts import Revision
 from catalog.db import Tx
 from catalog.digest import digest
-from catalog.errors import Unavailable
 from catalog.lifecycle import State
 from catalog.request import Request
 from catalog.selection import Canary, precedence
 from executors.workflow import inbox
-from executors.workflow.outline import ComingApproval, asks_people, outline, workflow_of
-from executors.workflow.spec import Workflow
 from platform_api.ahead import one_ahead
+from platform_api.child_impacts import Answers, Judge, questions
 from platform_api.commands import contracts as commands
 from platform_api.commands.compatibility import Compatibility, Incompatible, compatibility
 from platform_api.commands.contracts import Offer, Published
 from platform_api.impact_counts import AT_ONCE, START, Key, Part, Portion
+from platform_api.outlines import Outlines
 from platform_api.parts import Platform
 from platform_api.receipts import Answer, Receipt, Settled
-from policy.decision import Decision
-from reconciler.asking import plan_query
 from reconciler.contrast import changes
 from reconciler.drift import Difference
 from reconciler.impact import Foresight, Impact, foresee, of_version, step_changes
-from reconciler.orders import order_context
+from reconciler.prospecting import with_children
 from reconciler.situations import load_many
 
 
@@ -53,7 +51,8 @@ class PublishImpact:
     target: Revision
     published: Sequence[Canary]
     compatibility: Compatibility
-    _workflows: dict[tuple[str, OperationName], Workflow | None] = field(default_factory=dict)
+    _outlines: Outlines = field(default_factory=Outlines)
+    _revisions: dict[str, Revision] = field(default_factory=dict)
     _steps: dict[tuple[str, OperationName], tuple[Difference, ...]] = field(default_factory=dict)
 
     @property
@@ -98,28 +97,33 @@ class PublishImpact:
         asked = inbox.asking(tx, under_way)
 
         def revision_of(digest: str) -> Revision:
-            return self.target if digest == self.target.digest else contracts.by_digest(tx, digest)
+            if digest == self.target.digest:
+                return self.target
+            if digest not in self._revisions:
+                self._revisions[digest] = contracts.by_digest(tx, digest)
+            return self._revisions[digest]
 
-        return [
+        seen = [
             foresee(each, revision_of, now, is_asked=each.situation.request.uid in asked) for each in loaded
         ]
+        return with_children(tx, seen, revision_of, now)
 
-    def _decided(self, portion: Portion) -> dict[str, Decision | Unavailable]:
-        """Return what policy says to each delivery that would be begun, by the request's uid."""
-        asking = [each for each in portion.requests if each.is_delivery]
-        answers = self.platform.admission.decide_many([plan_query(each.loaded, each.plan) for each in asking])
-        return {each.request.uid: answer for each, answer in zip(asking, answers, strict=True)}
+    def _decided(self, portion: Portion) -> Answers:
+        """Return what policy says to all that would be begun, by the request's uid."""
+        asked = questions(portion.requests)
+        answers = self.platform.admission.decide_many(list(asked.values()))
+        return dict(zip(asked, answers, strict=True))
 
-    def _judged(
-        self, seen: Sequence[Foresight], decisions: Mapping[str, Decision | Unavailable]
-    ) -> list[Impact]:
+    def _judged(self, seen: Sequence[Foresight], answers: Answers) -> list[Impact]:
+        judge = Judge(self._outlines, answers)
         return [
             of_version(
                 each,
                 self.target.version,
-                decisions.get(each.request.uid),
+                answers.get(each.request.uid),
                 self._changes(each),
-                self._approvals(each) if each.is_delivery else (),
+                self._outlines.approvals(each),
+                children=judge.children(each),
             )
             for each in seen
         ]
@@ -134,25 +138,9 @@ class PublishImpact:
             return ()
         known = (current.digest, name)
         if known not in self._steps:
-            before, after = self._workflow(current, name), self._workflow(self.target, name)
+            before, after = (self._outlines.workflow(each, name) for each in (current, self.target))
             self._steps[known] = step_changes(before, after)
         return self._steps[known]
-
-    def _approvals(self, seen: Foresight) -> tuple[ComingApproval, ...]:
-        situation, name = seen.loaded.situation, seen.plan.operation
-        workflow = None if name is None else self._workflow(self.target, name)
-        if workflow is None or not asks_people(workflow):
-            return ()
-        place = situation.placed.destination
-        context = order_context(situation.request, situation.contract_ref, situation.inputs, place)
-        return outline(workflow, context).approvals
-
-    def _workflow(self, revision: Revision, name: OperationName) -> Workflow | None:
-        known = (revision.digest, name)
-        if known not in self._workflows:
-            definition = revision.bundle.definition(name)
-            self._workflows[known] = workflow_of(definition, revision.files)
-        return self._workflows[known]
 
 
 def of_bundle(platform: Platform, actor: Actor, offer: Offer, share: int | None) -> PublishImpact:

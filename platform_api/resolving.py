@@ -4,7 +4,7 @@ Shared by commands and dry runs. What a request is on afterwards is decided by t
 that every pass asks (`catalog.contracts.resolved`); here its answer meets a person.
 """
 
-from catalog import canaries, contracts, lifecycles
+from catalog import canaries, contracts, lifecycles, requests
 from catalog.contracts import Revision, Wish
 from catalog.db import Tx
 from catalog.errors import Conflict
@@ -55,15 +55,19 @@ def check_serving(name: str, version: str, lifecycle: Lifecycle) -> None:
         )
 
 
-def hold_version(tx: Tx, request: Request) -> None:
+def hold_version(tx: Tx, request: Request, before: Request | None = None) -> None:
     """Keep the version that a request comes to from being retired before the transaction ends.
+
+    Args:
+        before: the request as it was read; where it stands by now it may stay.
 
     Raises:
         NotFound: `contract_not_found`, when it was deleted meanwhile.
         Conflict: `version_draft`, `version_retired`.
     """
     held = lifecycles.held(tx, request.contract, request.contract_version)
-    check_serving(request.contract, request.contract_version, held)
+    if before is None or request.contract_version not in requests.by_uid(tx, before.uid).versions:
+        check_serving(request.contract, request.contract_version, held)
 
 
 def _unresolvable(tx: Tx, wish: Wish) -> Conflict:

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from catalog.digest import Json, JsonObject
 from catalog.errors import Finding
-from catalog.schema import escape, sensitive_names
+from catalog.schema import escape
+from catalog.sensitive import refusal, sensitive_texts
 from executors.secrets import REFERENCE_PATTERN
 
 _REFERENCE = re.compile(REFERENCE_PATTERN)
@@ -39,7 +40,7 @@ def secrets_in(value: Json, pointer: str, *, is_secret: bool = False) -> Iterato
             yield from secrets_in(child, below, is_secret=is_secret or _speaks_of_secrets(name))
     elif isinstance(value, str):
         if is_secret and value and not is_reference(value):
-            yield refusal(pointer, "this field takes a reference to a secret, never the secret")
+            yield refusal(pointer)
         elif _USERINFO.search(value) or _PRIVATE_KEY in value:
             yield refusal(pointer, "a password or private key stands in this value")
     elif isinstance(value, Sequence):
@@ -48,17 +49,9 @@ def secrets_in(value: Json, pointer: str, *, is_secret: bool = False) -> Iterato
 
 
 def secrets_among(schema: JsonObject, inputs: JsonObject, pointer: str) -> tuple[Finding, ...]:
-    """Return every input that its contract calls sensitive and that is no reference."""
-    return tuple(
-        refusal(f"{pointer}/{escape(name)}", "this field takes a reference to a secret, never the secret")
-        for name in sorted(sensitive_names(schema))
-        if isinstance(inputs.get(name), str) and not is_reference(str(inputs[name]))
-    )
-
-
-def refusal(pointer: str, message: str) -> Finding:
-    """Return the finding for a secret where only a reference may stand."""
-    return Finding(pointer, "secret_value_refused", message, "put secret://env/AVOW_SECRET_<NAME> there")
+    """Return every place of inputs that their contract calls sensitive and that holds no reference."""
+    marked = sensitive_texts(schema, inputs, pointer)
+    return tuple(refusal(place) for place, text in marked.items() if not is_reference(text))
 
 
 def _speaks_of_secrets(name: str) -> bool:

@@ -76,18 +76,22 @@ class Trust:
             raise _mismatch("What is signed says nothing about a bundle") from error
 
 
-def check_newer(signature: Signature, newest: datetime | None) -> None:
-    """Pass when a signature is newer than the newest that was accepted of its contract.
+def check_newer(signature: Signature, newest: datetime | None, replaced: datetime | None) -> None:
+    """Pass when a signature is newer than what its bundle would come after.
+
+    Args:
+        newest: when the newest was made under which something of the contract was published.
+        replaced: when the draft was signed in whose place it would come, if that is another one.
 
     Raises:
         SignatureRefused: `signature_replayed`.
     """
     if newest is not None and signature.signed_at <= newest:
-        message = (
-            f"The bundle was signed at {signature.signed_at.isoformat()}; a later one of this contract, "
-            f"signed at {newest.isoformat()}, is published already."
+        raise _replayed(
+            signature, f"one of this contract that was signed at {newest.isoformat()} was published"
         )
-        raise SignatureRefused("signature_replayed", message, fix=_RESIGN)
+    if replaced is not None and signature.signed_at <= replaced:
+        raise _replayed(signature, f"the draft in its place was signed at {replaced.isoformat()}")
 
 
 def trust_of(trusted: Sequence[str], *, is_required: bool) -> Trust:
@@ -141,6 +145,11 @@ def _door() -> Any:
 
 def _unfit(message: str, fix: str) -> Finding:
     return Finding("AVOW_TRUSTED_KEYS", "invalid_setting", message, fix)
+
+
+def _replayed(signature: Signature, reason: str) -> SignatureRefused:
+    message = f"The bundle was signed at {signature.signed_at.isoformat()}, and {reason}."
+    return SignatureRefused("signature_replayed", message, fix=_RESIGN)
 
 
 def _missing() -> SignatureRefused:

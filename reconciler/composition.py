@@ -12,12 +12,13 @@ from enum import StrEnum
 
 from catalog.conditions import Status, Type
 from catalog.contract import Child, Contract
-from catalog.digest import Json, JsonObject
+from catalog.digest import Json, JsonObject, is_same
 from catalog.errors import Finding
 from catalog.ids import is_name
 from catalog.references import Unresolved, resolved
 from catalog.request import Phase, Request
-from catalog.schema import SECRET_PREFIX, escape, sensitive_names, violations
+from catalog.schema import violations
+from catalog.sensitive import secrets_in_clear
 from executors.port import ContractRef
 from reconciler.relation import Member, Obstacle, because
 from reconciler.roots import children_root, request_root
@@ -126,14 +127,14 @@ def parting(members: Sequence[Member]) -> Composition:
     there = [member for member in members if member.held is not None]
     errands = [errand for member in there if not _is_needed(member, there) for errand in _farewell(member)]
     first = next((member for member in there if not _is_needed(member, there)), None)
-    return Composition(tuple(errands), None if first is None else _leaving(first), tuple(there))
+    return Composition(tuple(errands), None if first is None else leaving(first), tuple(there))
 
 
 def leaving_first(members: Sequence[Member]) -> Obstacle | None:
     """Return what there is to say about children that the contract has no more."""
     going = (each for each in members if each.held is not None and each.held.is_deleting)
     first = next(going, None)
-    return None if first is None else _leaving(first)
+    return None if first is None else leaving(first)
 
 
 def _step(
@@ -142,76 +143,92 @@ def _step(
     """Return what to do about a child whose needs are met, or what to wait for; None when it is ready."""
     held = member.held
     if held is None and member.is_taken:
-        message = f"{member.called} is the name of a request that was there before"
-        return _obstacle(Status.FALSE, "ChildNameTaken", message, member)
-    if held is not None and (held.is_deleting or held.contract != child.contract):
-        return next(iter(_farewell(member)), _leaving(member))
+        return name_taken(member)
+    if held is not None and is_replaced(held, child):
+        return next(iter(_farewell(member)), leaving(member))
     found = _wished(parent, inputs, ready, member, child)
     if isinstance(found, Obstacle):
         return found
-    if held is None or not _is_as_wished(held, found):
+    if held is None or not is_as_wished(held, found):
         return Errand(member, found)
-    return None if held.phase is Phase.READY else _unready(member, held)
+    return None if held.phase is Phase.READY else unready(member, held)
 
 
 def _wished(
     parent: Request, inputs: JsonObject, ready: Mapping[str, JsonObject], member: Member, child: Child
 ) -> Wish | Obstacle:
-    roots: dict[str, Json] = {
-        "inputs": inputs,
-        "request": request_root(parent),
-        "children": children_root(ready),
-    }
+    roots = roots_of(parent, inputs, ready)
     try:
         given = {name: resolved(value, roots) for name, value in child.inputs.items()}
     except Unresolved as error:
-        return _misfit(member, str(error))
+        return misfit(member, str(error))
+    found = wish_of(parent, member, child, given)
+    if isinstance(found, Obstacle):
+        return found
+    problem = problem_of(given, found.contract.inputs)
+    return misfit(member, problem) if problem else found
+
+
+def roots_of(parent: Request, inputs: JsonObject, outputs: Mapping[str, JsonObject]) -> dict[str, Json]:
+    """Return what the inputs of a child may refer to.
+
+    Args:
+        outputs: what other children hand back.
+    """
+    return {"inputs": inputs, "request": request_root(parent), "children": children_root(outputs)}
+
+
+def wish_of(parent: Request, member: Member, child: Child, given: JsonObject) -> Wish | Obstacle:
+    """Return what a child should be with these inputs, whatever its contract says of them."""
     if member.contract is None or member.ref is None:
-        return _misfit(member, "no version of its contract is published for it")
-    problem = _problem(member, given, member.contract.inputs)
-    if problem:
-        return _misfit(member, problem)
+        return misfit(member, "no version of its contract is published for it")
+    if not is_name(member.called):
+        return misfit(member, "its name would be too long")
     labels = {**parent.labels, PARENT_LABEL: parent.name}
     return Wish(member.contract, member.ref, child.versions, parent.owner, labels, given)
 
 
-def _problem(member: Member, given: JsonObject, schema: JsonObject) -> str:
-    """Return why a child cannot be made like this; empty when it can."""
-    if not is_name(member.called):
-        return "its name would be too long"
+def problem_of(given: JsonObject, schema: JsonObject) -> str:
+    """Return why a child cannot be given these inputs; empty when it can."""
     findings = (*violations(schema, given, "/inputs"), *_secrets_in_clear(schema, given))
     return "; ".join(f"{finding.pointer} {finding.message}" for finding in findings[:_SHOWN])
 
 
 def _secrets_in_clear(schema: JsonObject, given: JsonObject) -> list[Finding]:
     return [
-        Finding(f"/inputs/{escape(name)}", "secret_in_clear", "must be a secret reference")
-        for name in sorted(sensitive_names(schema))
-        if isinstance(given.get(name), str) and not str(given[name]).startswith(SECRET_PREFIX)
+        Finding(each.pointer, "secret_in_clear", "must be a secret reference")
+        for each in secrets_in_clear(schema, given, "/inputs")
     ]
 
 
-def _is_as_wished(held: Request, wish: Wish) -> bool:
+def is_replaced(held: Request, child: Child) -> bool:
+    """Say whether a child has to go before the one that is wanted can be made under its name."""
+    return held.is_deleting or held.contract != child.contract
+
+
+def is_as_wished(held: Request, wish: Wish) -> bool:
+    """Say whether a child's request says what is wished of it."""
     is_kept = held.deletion_queued_at is None
-    stands = (held.version, held.owner, held.labels, held.inputs)
-    return is_kept and stands == (wish.versions, wish.owner, wish.labels, wish.inputs)
+    stands = (held.version, held.owner, held.labels)
+    is_same_wish = stands == (wish.versions, wish.owner, wish.labels)
+    return is_kept and is_same_wish and is_same(held.inputs, wish.inputs)
 
 
 def _given_back(dropped: Sequence[Member]) -> list[Errand]:
     # What needed what is not known any more, but whatever needs another is younger than it.
     for member in dropped:
-        if member.held is not None and not _stays(member):
+        if member.held is not None and not stays(member):
             return _farewell(member)
     return []
 
 
 def _farewell(member: Member) -> list[Errand]:
     held = member.held
-    is_said = held is None or held.is_deleting or _stays(member)
+    is_said = held is None or held.is_deleting or stays(member)
     return [] if is_said else [Errand(member)]
 
 
-def _stays(member: Member) -> bool:
+def stays(member: Member) -> bool:
     """Say whether a child waits for others to leave it; it goes by itself when they have."""
     return member.held is not None and member.held.deletion_queued_at is not None and member.is_used
 
@@ -222,19 +239,27 @@ def _is_needed(member: Member, there: Sequence[Member]) -> bool:
     return any(other.child is None or member.name in other.child.needs for other in there)
 
 
+def name_taken(member: Member) -> Obstacle:
+    """Return that a child cannot be made because another request has its name."""
+    message = f"{member.called} is the name of a request that was there before"
+    return _obstacle(Status.FALSE, "ChildNameTaken", message, member)
+
+
 def _on_its_way(member: Member) -> Obstacle:
     message = f"its child {member.called} is being made or changed"
     return _obstacle(Status.UNKNOWN, "ChildNotReady", message, member)
 
 
-def _unready(member: Member, held: Request) -> Obstacle:
+def unready(member: Member, held: Request) -> Obstacle:
+    """Return that a parent waits for a child that is as wished and not ready."""
     message = f"its child {member.called} is {held.phase}{because(held)}"
     if held.phase in _HELD_UP:
         return _obstacle(Status.FALSE, "ChildHeldUp", message, member)
     return _obstacle(Status.UNKNOWN, "ChildNotReady", message, member)
 
 
-def _leaving(member: Member) -> Obstacle:
+def leaving(member: Member) -> Obstacle:
+    """Return that a parent waits for a child to be gone."""
     held = member.held
     waits = "" if held is None else because(held)
     if held is not None and held.deletion_queued_at is not None and not held.is_deleting:
@@ -243,7 +268,8 @@ def _leaving(member: Member) -> Obstacle:
     return _obstacle(Status.UNKNOWN, "ChildrenLeaving", message, member)
 
 
-def _misfit(member: Member, problem: str) -> Obstacle:
+def misfit(member: Member, problem: str) -> Obstacle:
+    """Return that a child cannot be made as the contract says."""
     message = f"the child {member.called} cannot be made as the contract says: {problem}"
     return _obstacle(Status.FALSE, "ChildMisfit", message, member)
 

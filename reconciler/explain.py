@@ -129,7 +129,7 @@ _NEXT: dict[str, tuple[Mover, str]] = {
     ),
     "Stuck": (
         Mover.OPERATOR,
-        "see what could not be undone: avow get runs --request {name}; then: avow reconcile {name}",
+        "see what could not be undone: avow get runs --request {name}; then: avow dead-letters retry {run}",
     ),
     "UpgradeFailed": (
         Mover.REQUESTER,
@@ -142,7 +142,7 @@ _NEXT: dict[str, tuple[Mover, str]] = {
     ),
     "ActionStuck": (
         Mover.OPERATOR,
-        "see what could not be undone: avow get runs --request {name}; then: avow reconcile {name}",
+        "see what could not be undone: avow get runs --request {name}; then: avow dead-letters retry {run}",
     ),
     "ObserveFailed": (Mover.PLATFORM, "check the destination; try now: avow reconcile {name}"),
     "WritebackFailed": (Mover.OPERATOR, "check the git remote: avow doctor"),
@@ -188,6 +188,7 @@ def explain(
     differences: tuple[Difference, ...] = (),
     *,
     asked: Sequence[Asked] = (),
+    signal: str = "",
     obstacle: Obstacle | None = None,
     behind: Explanation | None = None,
 ) -> Explanation:
@@ -197,6 +198,7 @@ def explain(
         operation: the newest one.
         due_at: when the request is looked at next.
         asked: what is asked of people for it now, the longest waiting first.
+        signal: the signal that the operation's run waits for; empty when it waits for none.
         obstacle: what keeps a delivery from beginning, when something does.
         behind: why the request that is the obstacle is where it is.
     """
@@ -206,6 +208,8 @@ def explain(
         return found if found.retry_at is not None else replace(found, retry_at=due_at)
     if asked and standing.type is Type.APPLIED and standing.status is Status.UNKNOWN:
         return _waiting_for_people(request, asked)
+    if signal and operation is not None and standing.reason == "Waiting":
+        return _waiting_for_a_signal(request, standing, operation, signal)
     if operation is not None and operation.is_failed_action and standing.reason == "Delivered":
         return _failed_action(request, operation)
     mover, action = _NEXT[standing.reason]
@@ -218,7 +222,9 @@ def explain(
         message=standing.message,
         since=standing.since,
         waiting_on=WaitingOn(mover, ref, owner),
-        next_action=action.format(name=request.name, contract=request.contract, ref=request.name),
+        next_action=action.format(
+            name=request.name, contract=request.contract, ref=request.name, run=_run(operation)
+        ),
         retry_at=None if held else _retry_at(operation, due_at),
         differences=differences if standing.type is Type.IN_SYNC or standing.reason == "Paused" else (),
     )
@@ -253,7 +259,7 @@ def _failed_action(request: Request, operation: Operation) -> Explanation:
         message=f"what was delivered is ready, and {operation.title} failed: {operation.message}"[:1000],
         since=operation.finished_at or operation.created_at,
         waiting_on=WaitingOn(mover, operation.run_id, request.owner if mover is Mover.REQUESTER else ""),
-        next_action=action.format(name=request.name, ref=operation.name),
+        next_action=action.format(name=request.name, ref=operation.name, run=_run(operation)),
     )
 
 
@@ -267,6 +273,20 @@ def _waiting_for_people(request: Request, asked: Sequence[Asked]) -> Explanation
         since=first.since,
         waiting_on=WaitingOn(Mover.APPROVER, first.ref, first.whom),
         next_action=f"ask {first.whom}, who can: avow approve {first.ref}, or avow reject {first.ref}",
+    )
+
+
+def _waiting_for_a_signal(
+    request: Request, standing: Condition, operation: Operation, signal: str
+) -> Explanation:
+    run = _run(operation)
+    return Explanation(
+        phase=request.phase,
+        reason=standing.reason,
+        message=standing.message,
+        since=standing.since,
+        waiting_on=WaitingOn(Mover.REQUESTER, run, request.owner),
+        next_action=f"send it once it is so: avow runs signal {run} {signal}",
     )
 
 
@@ -297,6 +317,11 @@ def _ref(request: Request, mover: Mover, operation: Operation | None) -> str:
     if mover is Mover.OWNER:
         return f"{request.contract} {request.contract_version}"
     return ""
+
+
+def _run(operation: Operation | None) -> str:
+    """Return the operation's run as a command names it."""
+    return "RUN" if operation is None else operation.run_id or "RUN"
 
 
 def _retry_at(operation: Operation | None, due_at: datetime | None) -> datetime | None:

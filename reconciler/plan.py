@@ -13,7 +13,7 @@ from enum import StrEnum
 from catalog.conditions import Type
 from catalog.contract import Contract, DriftMode, OperationName
 from catalog.conversion import held_inputs, written_for
-from catalog.digest import Json, JsonObject, digest
+from catalog.digest import Json, JsonObject, digest, is_same
 from catalog.fleet import Observation, Presence
 from catalog.request import Request, desired_digest
 from catalog.schema import escape, with_defaults
@@ -63,6 +63,7 @@ class Situation:
         relations: what it has to do with other contracts and requests.
         given: the inputs in force for `contract`, before its defaults; None for those of the request.
         trouble: why the request is kept on `contract` although it wishes another revision.
+        is_composed: its children are taken to be as they should be; only whoever looks ahead says so.
     """
 
     request: Request
@@ -80,6 +81,7 @@ class Situation:
     relations: Relations = NO_RELATIONS
     given: JsonObject | None = None
     trouble: Trouble | None = None
+    is_composed: bool = False
 
     @property
     def inputs(self) -> dict[str, Json]:
@@ -124,6 +126,8 @@ class Situation:
     def composition(self) -> Composition:
         """Return what to do about the children, and what they still hold up."""
         members = self.relations.members
+        if self.is_composed:
+            return composition.NOTHING
         if self.request.is_deleting:
             return composition.parting(members)
         return composition.composition(self.request, self.inputs, members, is_delivered=self.is_delivered)
@@ -354,7 +358,7 @@ def _changes(situation: Situation, applied_version: str) -> Iterator[Difference]
     before: Mapping[str, Json] = {} if applied is None else applied.inputs
     after = situation.inputs
     for name in sorted(before.keys() | after.keys()):
-        if before.get(name) != after.get(name):
+        if not is_same(before.get(name), after.get(name)):
             yield Difference(f"/inputs/{escape(name)}", before.get(name), after.get(name))
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from catalog import audit, events, fleet_store, requests, uses
+from catalog import audit, events, fleet_store, lifecycles, requests, uses
 from catalog.actor import SYSTEM
 from catalog.clock import Clock
 from catalog.conditions import Conditions, Type
@@ -39,12 +39,14 @@ class Turn:
 
     Attributes:
         woken: other requests to wake when it ends.
+        is_dropped: nothing came of it, and what is to be done is decided anew at once.
     """
 
     tx: Tx
     request: Request
     now: datetime
     woken: dict[str, Lane] = field(default_factory=dict)
+    is_dropped: bool = False
 
     def save(self, conditions: Conditions, **changes: object) -> None:
         """Store status, deriving the phase; a new phase is an event."""
@@ -64,12 +66,18 @@ class Turn:
         if after.phase is Phase.READY:
             self.woken |= dict.fromkeys(uses.user_uids(self.tx, after.uid), Lane.CALLBACK)
 
-    def is_newer_than(self, situation: Situation) -> bool:
-        """Say whether people changed the request after the situation was read.
+    def drops(self, situation: Situation) -> bool:
+        """Say whether what was decided from a situation is dropped, and decided anew at once.
 
-        What was decided from it is then dropped: the change has woken the request already.
+        People changed the request after it was read, or the version to which the request would
+        come delivers no more. One that does is kept from ending until this turn is over.
         """
-        return self.request.revision != situation.request.revision
+        ref, now = situation.contract_ref, self.request
+        stays = ref.version in now.versions
+        self.is_dropped = now.revision != situation.request.revision or not (
+            stays or lifecycles.keeps_serving(self.tx, ref.name, ref.version)
+        )
+        return self.is_dropped
 
     def event(self, kind: str, message: str, *, reason: str = "") -> None:
         """Append an event about the request."""
@@ -163,7 +171,7 @@ class Recorder:
     ) -> None:
         """Record that there is nothing to do before the due time, unless something changes."""
         with self._turn(claim, due_at) as turn:
-            if turn.is_newer_than(situation):
+            if turn.drops(situation):
                 return
             self._seen(turn, situation)
             conditions = status.standing(situation, found, write_error, turn.now)
@@ -174,7 +182,7 @@ class Recorder:
     ) -> None:
         """Record that policy did not let a plan pass, or could not be asked."""
         with self._turn(claim, due_at) as turn:
-            if turn.is_newer_than(situation):
+            if turn.drops(situation):
                 return
             self._seen(turn, situation)
             reason = "PolicyUnavailable"
@@ -188,12 +196,14 @@ class Recorder:
     def begin(
         self, claim: Claim, situation: Situation, found: Plan, operation: Operation, decision: Decision
     ) -> bool:
-        """Record the intent to operate; return False when the request changed and it must not be done."""
+        """Record the intent to operate; return False when it was dropped and must not be done."""
         with self.db.write() as tx:
             turn = Turn(tx, requests.locked(tx, claim.request_uid), self.clock())
-            if turn.is_newer_than(situation):
+            if turn.drops(situation):
                 workqueue.complete(tx, claim, turn.now)
                 return False
+            # Whoever would end a version looks first who is on the way to it: nobody sets out meanwhile.
+            lifecycles.held(tx, turn.request.contract, operation.contract_version)
             self._seen(turn, situation)
             decisions.record(tx, decision)
             operations.begin(tx, operation)
@@ -238,7 +248,7 @@ class Recorder:
     def compose(self, claim: Claim, situation: Situation, found: Plan) -> None:
         """Do what there is to do about the request's children; the next pass follows at once."""
         with self._turn(claim, self.clock()) as turn:
-            if turn.is_newer_than(situation):
+            if turn.drops(situation):
                 return
             self._seen(turn, situation)
             turn.save(status.standing(situation, found, "", turn.now), **self._resolved(turn, situation))
@@ -262,8 +272,9 @@ class Recorder:
             turn = Turn(tx, requests.locked(tx, claim.request_uid), now)
             yield turn
             workqueue.wake_beside(tx, claim, turn.woken, now)
+            next_at = now if turn.is_dropped else due_at
             # What follows at once belongs to the same errand; what is due later is a resync.
-            workqueue.complete(tx, claim, due_at, claim.lane if due_at <= now else Lane.RESYNC)
+            workqueue.complete(tx, claim, next_at, claim.lane if next_at <= now else Lane.RESYNC)
 
     def _seen(self, turn: Turn, situation: Situation) -> None:
         if situation.observation is not None:
@@ -293,6 +304,7 @@ class Recorder:
             facts_digest=facts_digest(done.facts, contract.drift.ignore, turn.now),
             at=turn.now,
             children=done.children,
+            dead_ends=upgrade.dead_ends_after(turn.request, done),
         )
         if done.destination is not None:
             fleet_store.record_resource(turn.tx, _resource(turn.request, done, turn.now))

@@ -120,8 +120,12 @@ def load(tx: Tx, uid: str, now: datetime) -> Loaded:
     return _loaded(tx, request, wished(tx, request), under_way, now)
 
 
-def proposed(tx: Tx, request: Request, target: Revision, now: datetime) -> Loaded:
-    """Return the situation of a request that is not stored, or not stored like this."""
+def proposed(tx: Tx, request: Request, target: Revision | None, now: datetime) -> Loaded:
+    """Return the situation of a request that is not stored, or not stored like this.
+
+    Args:
+        target: what its wish comes to; None when nothing fits it.
+    """
     return _loaded(tx, request, target, None, now)
 
 

@@ -6,7 +6,7 @@ comes; meanwhile the request is kept on what was delivered, and says so. Pure.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from catalog.conditions import Type
@@ -21,6 +21,9 @@ UPGRADE_FAILED = "UpgradeFailed"
 VERSION_GONE = "VersionGone"
 WRITTEN = "written"
 """Where an operation's plan keeps for which version its inputs are written, when that is new."""
+
+MOST_DEAD_ENDS = 20
+"""So many revisions to which upgrades failed are on record; an older one may be tried again."""
 
 _PLAIN = frozenset({"OperationFailed", "InvalidOutput", UPGRADE_FAILED})
 """Failures for which an upgrade is all there is to say; people and stuck runs say more themselves."""
@@ -75,7 +78,7 @@ def place(request: Request, wanted: Candidate | None, last: Operation | None) ->
     if wanted is None or not wanted.is_serving:
         return Place.HELD, _gone(request)
     if is_held_back(request, wanted.digest, last):
-        return Place.APPLIED, _failed(request, last)
+        return Place.APPLIED, _failed(request, wanted, last)
     if not wanted.fit.is_good:
         return Place.HELD, _unfit(request, wanted)
     return Place.WANTED, None
@@ -93,7 +96,7 @@ def is_held_back(request: Request, digest: str, last: Operation | None) -> bool:
 
     A stuck upgrade is not given up like this: what it left behind waits for a person.
     """
-    if request.applied is None or request.failed_digest != digest:
+    if digest not in dead_ends(request):
         return False
     return last is None or last.state is not OperationState.STUCK or last.contract_digest != digest
 
@@ -105,7 +108,23 @@ def told_as_upgrade(request: Request, operation: Operation, reason: str, message
     return UPGRADE_FAILED, f"{_sentence(request, operation.contract_version)}: {message}"
 
 
-def after_failure(request: Request, operation: Operation) -> dict[str, str]:
+def dead_ends(request: Request) -> tuple[str, ...]:
+    """Return the digests of the revisions to which upgrades failed, the newest last.
+
+    They are forgotten with the newest one: by a delivery, a change, or when somebody asks to try again.
+    """
+    if request.applied is None or request.failed_digest is None:
+        return ()
+    others = (each for each in request.applied.dead_ends if each != request.failed_digest)
+    return (*others, request.failed_digest)
+
+
+def dead_ends_after(request: Request, done: Operation) -> tuple[str, ...]:
+    """Return the dead ends that stay on record after a delivery: all, unless it brought another version."""
+    return () if is_upgrade(request, done) else dead_ends(request)
+
+
+def after_failure(request: Request, operation: Operation) -> dict[str, object]:
     """Return what a failed operation changes about a request's versions.
 
     Unless it is stuck, or people wish another version by now, the request stands at once on what
@@ -114,7 +133,13 @@ def after_failure(request: Request, operation: Operation) -> dict[str, str]:
     applied = request.applied
     if applied is None or operation.superseded or not is_upgrade(request, operation):
         return {}
-    changes = {"failed_version": operation.contract_version, "failed_digest": operation.contract_digest}
+    known = [each for each in dead_ends(request) if each != operation.contract_digest]
+    ends = (*known, operation.contract_digest)[-MOST_DEAD_ENDS:]
+    changes: dict[str, object] = {
+        "failed_version": operation.contract_version,
+        "failed_digest": operation.contract_digest,
+        "applied": replace(applied, dead_ends=ends),
+    }
     is_over = operation.state is not OperationState.STUCK
     if is_over and request.contract_digest == operation.contract_digest:
         changes |= {
@@ -153,10 +178,10 @@ def _sentence(request: Request, version: str) -> str:
     return f"the upgrade from {before} to {version} failed"
 
 
-def _failed(request: Request, last: Operation | None) -> Trouble:
-    if last is not None and last.contract_digest == request.failed_digest:
+def _failed(request: Request, wanted: Candidate, last: Operation | None) -> Trouble:
+    if last is not None and last.contract_digest == wanted.digest:
         return Trouble(Type.APPLIED, last.reason, last.message)
-    return Trouble(Type.APPLIED, UPGRADE_FAILED, _sentence(request, request.failed_version or ""))
+    return Trouble(Type.APPLIED, UPGRADE_FAILED, _sentence(request, wanted.version))
 
 
 def _gone(request: Request) -> Trouble:

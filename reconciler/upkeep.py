@@ -5,16 +5,17 @@ transaction of a pass over the parent, whose row is locked; it may be repeated, 
 nothing the second time. The actor is the platform, the requesters are the parent's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from catalog import audit, events, requests, uses
+from catalog import audit, events, lifecycles, requests, uses
 from catalog.actor import SYSTEM
 from catalog.db import Tx
-from catalog.digest import JsonObject
+from catalog.digest import JsonObject, is_same
 from catalog.ids import ContractName, Mint, RequestUid
 from catalog.request import Request, phase_of
+from executors.port import ContractRef
 from reconciler import operations, outbox, workqueue
 from reconciler.composition import Errand, Wish
 from reconciler.relation import Member
@@ -37,12 +38,18 @@ class Upkeep:
     mint: Mint
 
     def run(self, errands: Sequence[Errand]) -> dict[str, Lane]:
-        """Run errands about the parent's children; return whom to wake, and in which lane."""
+        """Run errands about the parent's children; return whom to wake, and in which lane.
+
+        A child that would come to a version that delivers no more is left to the next pass.
+        """
         there = [errand.member.held.uid for errand in errands if errand.member.held is not None]
         children = requests.locked_all(self.tx, there)
+        serving = self._kept_serving(errands, children)
         woken: dict[str, Lane] = {}
         for errand in errands:
             held = errand.member.held
+            if errand.wish is not None and errand.wish.ref not in serving:
+                continue
             if held is None and errand.wish is not None:
                 self._make(errand.member, errand.wish)
             elif held is not None and errand.wish is not None:
@@ -50,6 +57,20 @@ class Upkeep:
             elif held is not None:
                 woken |= self._give_back(children[held.uid])
         return woken
+
+    def _kept_serving(self, errands: Sequence[Errand], children: Mapping[str, Request]) -> set[ContractRef]:
+        """Return the revisions that children may be on; none of those to which they come ends meanwhile.
+
+        They are held before anything is told: whoever ends one holds it first, and tells then.
+        """
+        stood_on, wanted = set[ContractRef](), set[ContractRef]()
+        for errand in errands:
+            if errand.wish is None:
+                continue
+            held, ref = errand.member.held, errand.wish.ref
+            is_there = held is not None and ref.version in children[held.uid].versions
+            (stood_on if is_there else wanted).add(ref)
+        return stood_on | {ref for ref in wanted if lifecycles.keeps_serving(self.tx, ref.name, ref.version)}
 
     def _make(self, member: Member, wish: Wish) -> None:
         child = self._child(member, wish)
@@ -89,7 +110,7 @@ class Upkeep:
     def _change(self, seen: Request, held: Request, wish: Wish) -> dict[str, Lane]:
         if held.revision != seen.revision:
             return {}  # it was changed meanwhile; the next pass looks again
-        is_delivery = (held.version, held.inputs) != (wish.versions, wish.inputs)
+        is_delivery = held.version != wish.versions or not is_same(held.inputs, wish.inputs)
         after = replace(
             _anew(held, wish) if is_delivery else held,
             version=wish.versions,

@@ -240,6 +240,7 @@ class World:
             facts_digest=facts_digest(done.facts, contract.drift.ignore, self.now),
             at=self.now,
             children=done.children,
+            dead_ends=upgrade.dead_ends_after(self.request, done),
         )
         return {"applied": applied, "outputs": done.outputs}
 

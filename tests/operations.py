@@ -42,6 +42,7 @@ BODIES: Mapping[str, Any] = {
     "setCanary": {"share": 0},
     "upgradeRequest": {"to": "^1.0.0"},
     "setLifecycle": {"state": "deprecated", "sunset_at": "2027-03-01T00:00:00Z", "reason": "old"},
+    "sendSignal": {"name": "go", "payload": {"at": 1}},
     "migrateRun": {"contract_version": "1.0.0"},
     "migrateRuns": {"contract_version": "1.0.0"},
     "getPublishImpact": {"files": contract_files(contract_document(version="7.0.0"))},

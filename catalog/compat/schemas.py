@@ -13,11 +13,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from catalog.compat.change import Change, Edit, ordered
+from catalog.compat.change import Bump, Change, Edit, ordered
 from catalog.compat.defaults import default_changes, sensitive_changes
 from catalog.compat.gap import UNDECIDED, Gap
+from catalog.compat.lost import lost
 from catalog.compat.notes import note_changes
-from catalog.compat.part import Part, Root, Side, TooHard, closure
+from catalog.compat.part import Part, Root, Side, TooHard
 from catalog.compat.premise import Premise
 from catalog.compat.prover import Prover
 from catalog.compat.rules_objects import PROPERTY
@@ -43,13 +44,19 @@ def schema_changes(section: Section, old: JsonObject, new: JsonObject) -> tuple[
     except TooHard as hard:
         return (undecided(section, hard.pointer or section.pointer, "this is too much to be compared"),)
     restated = Edit(section.pointer).restates("schema_restated", "the schema says the same in other words")
-    return tuple(_without_what_is_gone(found)) or (restated,)
+    return tuple(_without_what_follows(found)) or (restated,)
 
 
-def _without_what_is_gone(found: tuple[Change, ...]) -> Iterator[Change]:
-    """Yield the changes but those within properties that are gone as a whole."""
-    gone = tuple(f"{change.pointer}/" for change in found if change.code == f"{PROPERTY}_removed")
-    return (change for change in found if not change.pointer.startswith(gone))
+def _without_what_follows(found: tuple[Change, ...]) -> Iterator[Change]:
+    """Yield the changes but those that say no more than that their property is gone, or that it is new."""
+    gone = {f"{change.pointer}/": change.bump for change in found if change.code == f"{PROPERTY}_removed"}
+    new = {f"{change.pointer}/": change.bump for change in found if change.code == f"{PROPERTY}_added"}
+    for change in found:
+        is_fresh = change.code == "default_added" and change.bump is Bump.MINOR
+        whole = gone | new if is_fresh else gone
+        said = (bump for place, bump in whole.items() if change.pointer.startswith(place))
+        if change.bump > max(said, default=Bump.NONE):
+            yield change
 
 
 def _meaning(section: Section, old: Part, new: Part) -> Iterator[Change]:
@@ -59,7 +66,7 @@ def _meaning(section: Section, old: Part, new: Part) -> Iterator[Change]:
     for gap in _gaps(wanted, given):
         yield breaking(gap, section) if gap.subject == UNDECIDED else harmless(gap, section)
     if not section.takes:
-        for part in _lost((old,), (new,)):
+        for part in lost(old, new):
             yield breaking(Gap(PROPERTY, part.spot()), section)
 
 
@@ -94,32 +101,6 @@ def _is_new_output(section: Section, gap: Gap) -> bool:
     if section.takes or gap.subject != PROPERTY or gap.given is None:
         return False
     return gap.given.pointer.rpartition("/")[0] == f"{section.pointer}/properties"
-
-
-def _lost(old: tuple[Part, ...], new: tuple[Part, ...]) -> Iterator[Part]:
-    """Yield the properties that are named before and not after, at any depth."""
-    kept = _held(new)
-    for place, parts in _held(old).items():
-        left = kept.get(place, ())
-        if place[0] == "properties" and not _may_be(left) and _may_be(parts):
-            yield parts[0]
-        else:
-            yield from _lost(parts, left)
-
-
-def _may_be(parts: tuple[Part, ...]) -> bool:
-    return bool(parts) and all(part.schema is not False for part in parts)
-
-
-def _held(parts: tuple[Part, ...]) -> dict[tuple[str, str], tuple[Part, ...]]:
-    """Return what is held by name in an object, and by `items` in an array."""
-    found: dict[tuple[str, str], tuple[Part, ...]] = {}
-    for part in closure(parts):
-        for name, each in part.named("properties").items():
-            found["properties", name] = (*found.get(("properties", name), ()), each)
-        if "items" in part.keywords:
-            found["items", ""] = (*found.get(("items", ""), ()), part.below("items"))
-    return found
 
 
 def _rest(section: Section, old: Part, new: Part) -> Iterator[Change]:

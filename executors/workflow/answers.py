@@ -64,12 +64,12 @@ def answered(story: Story, returned: Returned) -> None:
 
 
 def did_not_happen(story: Story, progress: Progress, call: Call) -> Event:
-    """Return what follows once a look says that an attempt had no effect."""
+    """Return what follows once a look says that an attempt had no effect, or a worker that it made none."""
     failure = progress.failure
-    if progress.was_lost or failure is None:
+    if progress.was_lost or failure is None or call.verb is Verb.RUN:
         # Nobody's fault but the worker's, and crashes are counted apart: at once, and for free.
         away = Failure(FailureKind.TRANSIENT, "worker_lost", "the worker was lost before it happened")
-        return AttemptFailed(story.now, call.step, call.side, away, retry_at=story.now)
+        return AttemptFailed(story.now, call.step, call.side, away, retry_at=story.now, is_free=True)
     asked = _action(story, call).retry_on
     if failure.kind is FailureKind.PERMANENT or not (asked is None or {"unknown", failure.code} & asked):
         settled = Failure(FailureKind.PERMANENT, failure.code, failure.message)

@@ -166,14 +166,15 @@ class Due(StrEnum):
 def deadlines(standing: Standing) -> dict[Due, datetime]:
     """Return what falls due when, as long as it is open; the most telling first."""
     task, found = standing.task, dict[Due, datetime]()
+    began_at = task.opened_at + timedelta(seconds=standing.still_seconds)
     if standing.expires_at is not None:
         extends = task.on_expiry is OnExpiry.ESCALATE and not standing.was_extended
         found[Due.EXTENSION if extends else Due.EXPIRY] = standing.expires_at
     if task.escalate_seconds is not None and standing.escalated_at is None:
-        found[Due.ESCALATION] = task.opened_at + timedelta(seconds=task.escalate_seconds)
+        found[Due.ESCALATION] = began_at + timedelta(seconds=task.escalate_seconds)
     if task.remind_seconds and standing.reminders < MAX_REMINDERS:
         wait = task.remind_seconds * (standing.reminders + 1)
-        found[Due.REMINDER] = task.opened_at + timedelta(seconds=wait)
+        found[Due.REMINDER] = began_at + timedelta(seconds=wait)
     return found
 
 

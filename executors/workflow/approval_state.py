@@ -24,10 +24,13 @@ from executors.workflow.ballot import (
     closed,
     opened,
     with_escalation,
+    with_pause,
     with_reminder,
+    with_resumption,
     with_vote,
 )
 from executors.workflow.events import Failure, FailureKind, Side
+from executors.workflow.milestones import Paused, Resumed
 from executors.workflow.progress import Phase, Progress, Run, illegal
 from executors.workflow.step_state import entered, left, put
 
@@ -94,6 +97,19 @@ def approval_closed(run: Run, event: ApprovalClosed) -> None:
     ended = before.but(phase=phase, failure=failure, ended_at=event.at)
     put(run, run.current, ended.but(outputs=verdict(over)) if phase is Phase.DONE else ended)
     left(run, event.step)
+
+
+def paused(run: Run, event: Paused) -> None:
+    """The run is held, and with it the time of all that is asked."""
+    run.asked = {step: with_pause(standing, event.at) for step, standing in run.asked.items()}
+
+
+def resumed(run: Run, event: Resumed) -> None:
+    """The run goes on, and so does the time of all that is asked."""
+    run.asked = {
+        step: with_resumption(standing, event.at, event.paused_seconds)
+        for step, standing in run.asked.items()
+    }
 
 
 def verdict(standing: Standing) -> dict[str, Json]:

@@ -43,7 +43,8 @@ class Task:
     Attributes:
         binding: digest of inputs, contract, plan and policy; a vote names the one it saw.
         requesters: whoever asked for what is to be approved; none of them has a vote.
-        groups: any member may vote; with neither groups nor assignees, any approver may.
+        groups: any member may vote. Journals from before hold tasks with neither groups nor assignees,
+            of which any approver was asked; none is opened so any more.
         quorum: so many must approve; one rejection is enough.
         remind_seconds: how often to remind; None never does.
     """
@@ -187,9 +188,11 @@ class Standing:
     """How far an approval has come.
 
     Attributes:
-        expires_at: moves when an expiry escalates.
+        expires_at: moves when an expiry escalates, and by each pause of its run; None while that lasts.
         asked_too: groups that were asked later.
         was_extended: its time ran out once and it was given the same once more.
+        still_seconds: how long its clock stood still, because its run was paused.
+        paused_expiry: what `expires_at` was when its run was paused; None when it is not.
     """
 
     task: Task
@@ -204,6 +207,8 @@ class Standing:
     was_extended: bool = False
     closed_at: datetime | None = None
     message: str = ""
+    still_seconds: float = 0.0
+    paused_expiry: datetime | None = None
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -230,7 +235,8 @@ def with_vote(standing: Standing, vote: Vote) -> Standing:
 def with_reminder(standing: Standing, now: datetime) -> Standing:
     """Return how it stands after a reminder; those that were slept through are not made up for."""
     every = standing.task.remind_seconds or 1.0
-    passed = int((now - standing.task.opened_at).total_seconds() // every)
+    asked_seconds = (now - standing.task.opened_at).total_seconds() - standing.still_seconds
+    passed = int(asked_seconds // every)
     return replace(standing, reminders=max(passed, standing.reminders + 1))
 
 
@@ -247,9 +253,33 @@ def with_escalation(
     )
 
 
+def with_pause(standing: Standing, now: datetime) -> Standing:
+    """Return how it stands while its run is paused: time that is left by then does not run out."""
+    until = standing.expires_at
+    if standing.outcome is not Outcome.OPEN or until is None or until <= now:
+        return standing
+    return replace(standing, expires_at=None, paused_expiry=until)
+
+
+def with_resumption(standing: Standing, now: datetime, seconds: float) -> Standing:
+    """Return how it stands once its run goes on after that many seconds: all that falls due, does so later.
+
+    What had run out when the pause began stays so.
+    """
+    if standing.outcome is not Outcome.OPEN:
+        return standing
+    until = standing.paused_expiry or standing.expires_at
+    if until is not None and until > now - timedelta(seconds=seconds):
+        until = later(until, seconds)
+    still_seconds = standing.still_seconds + seconds
+    return replace(standing, expires_at=until, paused_expiry=None, still_seconds=still_seconds)
+
+
 def closed(standing: Standing, outcome: Outcome, now: datetime, message: str) -> Standing:
     """Return how it stands at its end."""
-    return replace(standing, outcome=outcome, closed_at=now, message=message, claim=None)
+    until = standing.expires_at or standing.paused_expiry
+    ended = replace(standing, outcome=outcome, closed_at=now, message=message, claim=None)
+    return replace(ended, expires_at=until, paused_expiry=None)
 
 
 def later(at: datetime, seconds: float | None) -> datetime | None:

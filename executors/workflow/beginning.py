@@ -6,7 +6,7 @@ looked at. Whatever stands in the document and cannot be worked out now fails th
 """
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from catalog.digest import Json, JsonObject
@@ -14,8 +14,10 @@ from catalog.expression import Unanswerable, expression
 from catalog.references import Unresolved, resolved
 from executors.workflow.approval import task_for
 from executors.workflow.approval_events import ApprovalOpened
+from executors.workflow.ballot import Task
 from executors.workflow.calling import BadKey, pursue
 from executors.workflow.events import Side
+from executors.workflow.instant import instant
 from executors.workflow.milestones import FanOpened, ScopeOpened, StepSkipped, WaitStarted
 from executors.workflow.places import taken_apart
 from executors.workflow.spec import Action, Ask, Nested, Step, Wait
@@ -87,7 +89,9 @@ def _ask(story: Story, place: str, ask: Ask) -> None:
     asked = resolved(ask.asked, story.course.roots(story.run, place))
     assert isinstance(asked, Mapping)  # noqa: S101  # an object resolves to an object; tells mypy
     _check_asked(asked)
-    story.tell(ApprovalOpened(story.now, place, task_for(asked, story.course.context, story.now)))
+    task = task_for(asked, story.course.context, story.now)
+    _check_reach(task)
+    story.tell(ApprovalOpened(story.now, place, task))
 
 
 def _check_asked(asked: JsonObject) -> None:
@@ -97,10 +101,15 @@ def _check_asked(asked: JsonObject) -> None:
             raise _Unfit(f"the {field} of its approval are no list of names")
     if not isinstance(asked.get("reason", ""), str):
         raise _Unfit("the reason of its approval is no text")
-    assignees, quorum = asked.get("assignees", ()), asked.get("quorum", 1)
-    assert isinstance(assignees, list | tuple)  # noqa: S101  # checked above; tells mypy
-    if not asked.get("groups") and isinstance(quorum, int) and 0 < len(set(map(str, assignees))) < quorum:
-        raise _Unfit("fewer people are asked than have to approve")
+
+
+def _check_reach(task: Task) -> None:
+    """Refuse to ask where no vote could ever decide: at publish a reference may still stand for anybody."""
+    if not task.groups and not task.assignees:
+        raise _Unfit("nobody is asked for its approval: its groups and assignees are empty")
+    voters = set(task.assignees) - set(task.requesters)
+    if not task.groups and not task.escalate_to and len(voters) < task.quorum:
+        raise _Unfit("fewer people are asked than have to approve, and nobody approves his own request")
 
 
 def _wait(story: Story, place: str, wait: Wait) -> None:
@@ -115,24 +124,12 @@ def _wait(story: Story, place: str, wait: Wait) -> None:
 
 def _until(wait: Wait, until: Json, now: datetime) -> datetime | None:
     if wait.until:
-        return moment_of(until)
+        at = instant(until)
+        if at is None:
+            raise _Unfit("what it waits for is no time as in RFC 3339")
+        return at
     seconds = wait.timeout_seconds if wait.signal else wait.timer_seconds
     return None if seconds is None else now + timedelta(seconds=seconds)
-
-
-def moment_of(value: Json) -> datetime:
-    """Return the time that an RFC 3339 text stands for.
-
-    Raises:
-        _Unfit: it is no such text.
-    """
-    try:
-        at = datetime.fromisoformat(value) if isinstance(value, str) else None
-        if at is not None and at.tzinfo is not None:
-            return at.astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass  # told below, with all else that is no time
-    raise _Unfit("what it waits for is no time as in RFC 3339")
 
 
 def _open_scope(story: Story, place: str, nested: Nested) -> None:

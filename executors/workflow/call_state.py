@@ -67,7 +67,7 @@ def attempt_failed(run: Run, event: AttemptFailed) -> None:
     was_looked_up = before.phase is Phase.LOOKING
     failed = before.but(
         phase=Phase.FAILED if is_last else Phase.WAITING,
-        failures=before.failures + (0 if before.was_lost else 1),
+        failures=before.failures + (0 if before.was_lost or event.is_free else 1),
         in_doubt=event.failure.kind is FailureKind.UNKNOWN if was_looked_up else before.in_doubt,
         failure=event.failure,
         due_at=event.retry_at,

@@ -11,15 +11,16 @@ from importlib import resources
 from itertools import islice
 from typing import Any, cast
 
-from catalog.digest import JsonObject, canonical_json
+from catalog.digest import Json, JsonObject, canonical_json
 from catalog.errors import Finding
+from catalog.references import references
 from catalog.schema import MAX_FINDINGS, violations
 from catalog.storable import unstorable
 from executors.workflow.check_references import Reach, condition_findings, reference_findings
 from executors.workflow.check_steps import Kinds, span_findings, step_findings
 from executors.workflow.graph import before, cycle
 from executors.workflow.linkage import circle_findings, followed, pointer_of
-from executors.workflow.spec import needs_of
+from executors.workflow.spec import OnUnknown, needs_of
 
 SCHEMA: JsonObject = json.loads(
     resources.files("executors.workflow").joinpath("workflow.v1.json").read_text("utf-8")
@@ -134,6 +135,8 @@ def _reference_findings(step: dict[str, Any], pointer: str, reach: Reach) -> Ite
         yield from reference_findings(step.get(part, {}), f"{pointer}/{part}", reach)
     undo = step.get("compensate", {}).get("with", {})
     yield from reference_findings(undo, f"{pointer}/compensate/with", _undoing(step, reach))
+    if step.get("on_unknown") == OnUnknown.COMPENSATE:
+        yield from _blind_findings(step["id"], undo, f"{pointer}/compensate/with")
     yield from _gate_findings(step, pointer, reach)
 
 
@@ -141,6 +144,14 @@ def _undoing(step: dict[str, Any], reach: Reach) -> Reach:
     # An instance undoes itself by its own outputs, which are no list.
     own = reach.with_steps(step["id"])
     return Reach(own.steps, own.every_step, own.lists - {step["id"]}, own.in_item, own.is_nested)
+
+
+def _blind_findings(own: str, undo: Json, pointer: str) -> Iterator[Finding]:
+    for reference in references(undo, pointer):
+        if reference.path[:2] == ("steps", own):
+            message = "when nobody knows whether it happened, the step has no outputs to undo it by"
+            fix = "name what is undone by inputs or by steps before it, or write on_unknown: halt"
+            yield Finding(reference.pointer, "nothing_undoes_it", message, fix)
 
 
 def _gate_findings(part: dict[str, Any], pointer: str, reach: Reach) -> Iterator[Finding]:

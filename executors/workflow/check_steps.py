@@ -16,6 +16,7 @@ from catalog.references import references
 from catalog.schema import violations
 from executors.port import Effect
 from executors.step import StepKind
+from executors.workflow.instant import instant
 
 DAY_SECONDS = 24 * 3600.0
 MAX_TIMEOUT_SECONDS = DAY_SECONDS
@@ -187,3 +188,9 @@ def _wait_findings(wait: Part, pointer: str) -> Iterator[Finding]:
     if "timeout" in wait and "signal" not in wait:
         message = "timeout means nothing without signal"
         yield Finding(f"{pointer}/timeout", "misplaced_field", message, "remove it")
+    until = wait.get("until")
+    if until is not None and not any(references(until, "")) and instant(until) is None:
+        message = "it is no time as in RFC 3339, with its offset"
+        yield Finding(
+            f"{pointer}/until", "format", message, "write 2030-01-31T09:00:00Z, or ${inputs.not_before}"
+        )

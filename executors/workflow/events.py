@@ -102,13 +102,18 @@ class AttemptSucceeded:
 
 @dataclass(frozen=True, slots=True)
 class AttemptFailed:
-    """It failed; tried again at `retry_at`, or never when that is None."""
+    """It failed; tried again at `retry_at`, or never when that is None.
+
+    Attributes:
+        is_free: no failure of the step's own; the retry policy does not count it.
+    """
 
     at: datetime
     step: str
     side: Side
     failure: Failure
     retry_at: datetime | None
+    is_free: bool = False
 
 
 @dataclass(frozen=True, slots=True)

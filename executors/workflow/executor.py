@@ -101,13 +101,13 @@ class WorkflowExecutor:
             return runs.report_by_key(tx, idempotency_key)
 
     def cancel(self, idempotency_key: str, reason: str) -> None:
-        """Leave the wish in the run's mail, once; its driver undoes what was done.
+        """Leave the wish in the run's mail, once each time it is tried; its driver undoes what was done.
 
         Raises:
             NotFound: `run_not_found`.
         """
         with self._parts.database.read() as tx:
-            if runs.has_letter(tx, idempotency_key, CANCEL):
+            if runs.has_letter(tx, idempotency_key, CANCEL, since=RETRY):
                 return
         self._post(idempotency_key, CANCEL, {"reason": plain_text(reason)}, limit=None)
 

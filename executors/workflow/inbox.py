@@ -30,7 +30,7 @@ MAX_LETTERS = 1000
 """A run takes in so many letters before nobody can act any more; signals end far earlier."""
 
 ANYONE = "*"
-"""Stands for every approver of the project, where nobody in particular is asked."""
+"""Stands for every approver of the project, in approvals from before that ask nobody in particular."""
 
 _PERSON, _GROUP, _REQUESTER = "person", "group", "requester"
 

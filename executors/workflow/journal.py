@@ -10,7 +10,7 @@ people what they are asked, and wakes the reconciler. `memory` has its twin.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, TypeVar, get_args
+from typing import Any, Protocol, TypeVar
 
 from catalog.db import Database, Tx
 from catalog.events import Event as Happening
@@ -23,7 +23,6 @@ from executors.late_answers import LateAnswer
 from executors.port import RunReport, RunState
 from executors.runs import Entry, Letter
 from executors.workflow import projection
-from executors.workflow.approval_events import ApprovalEvent
 from executors.workflow.events import Accepted, Event, FailureKind, decode, encode
 from executors.workflow.exchange import Decision
 from executors.workflow.migration import context_after
@@ -32,7 +31,7 @@ from executors.workflow.narrate import told
 from executors.workflow.state import Run, fold
 from executors.workflow.view import report_of
 
-_OF_OTHERS: tuple[type[Any], ...] = (*get_args(ApprovalEvent), Migrated)
+_OF_OTHERS: tuple[type[Any], ...] = (*projection.TOLD, Migrated)
 
 T = TypeVar("T")
 
@@ -91,6 +90,10 @@ class Book(Protocol):
 
     def leave(self, held: ClaimedRun, holders: Mapping[str, bool | None], now: datetime) -> None:
         """Give up the places of holders whose attempts ended; each with whether its target did well."""
+        ...
+
+    def doubt(self, held: ClaimedRun, holders: Collection[str], now: datetime) -> None:
+        """Tell that nobody knows what became of the attempts of these holders; their places stay theirs."""
         ...
 
     def set_aside(self, answers: Sequence[LateAnswer]) -> None:
@@ -204,6 +207,9 @@ class _SqlBook:
 
     def leave(self, held: ClaimedRun, holders: Mapping[str, bool | None], now: datetime) -> None:
         gates.leave(self.tx, held, holders, now)
+
+    def doubt(self, held: ClaimedRun, holders: Collection[str], now: datetime) -> None:
+        gates.doubt(self.tx, held, holders, now)
 
     def set_aside(self, answers: Sequence[LateAnswer]) -> None:
         late_answers.keep(self.tx, answers)

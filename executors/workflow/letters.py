@@ -50,10 +50,12 @@ def take_in(story: Story, letter: Mail) -> None:
 
 
 def _resume(story: Story, number: int) -> None:
-    if story.run.pause is None:
+    pause = story.run.pause
+    if pause is None:
         story.tell(MailDropped(story.now, number, "not_paused"))
     else:
-        story.tell(Resumed(story.now, number))
+        seconds = max(0.0, (story.now - pause.at).total_seconds())
+        story.tell(Resumed(story.now, number, seconds))
         story.is_fresh = True
 
 
@@ -101,7 +103,9 @@ def _retry(story: Story, number: int) -> None:
         story.tell(MailDropped(story.now, number, "run_not_ended"))
     elif ended.state in REOPENED:
         again = tuple(dict.fromkeys(_afresh(story)))
-        story.tell(RetryRequested(story.now, number, ended.step, again))
+        # Once the undoing has begun, it is what goes on, or else has been done: the cancel was heeded.
+        is_cancelled = story.run.cancel is not None and story.run.compensation is None
+        story.tell(RetryRequested(story.now, number, ended.step, again, is_cancelled))
         story.is_fresh = True
 
 

@@ -160,6 +160,9 @@ class _MemoryBook:
     def leave(self, held: ClaimedRun, holders: Mapping[str, bool | None], now: datetime) -> None:
         pass
 
+    def doubt(self, held: ClaimedRun, holders: Collection[str], now: datetime) -> None:
+        pass
+
     def set_aside(self, answers: Sequence[LateAnswer]) -> None:
         self.late.extend(answer for answer in answers if answer not in self.late)
 

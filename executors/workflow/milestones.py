@@ -97,7 +97,7 @@ class WaitEnded:
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """Nothing new begins and no timer ends until it is resumed or cancelled."""
+    """Nothing new begins and no timer ends until it is resumed or cancelled; no approval's time runs out."""
 
     at: datetime
     number: int
@@ -106,10 +106,15 @@ class Paused:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """It goes on."""
+    """It goes on.
+
+    Attributes:
+        paused_seconds: how long the clocks of its approvals stood still; in older journals they did not.
+    """
 
     at: datetime
     number: int
+    paused_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +124,14 @@ class RetryRequested:
     Attributes:
         step: where it goes on: the step, or the undoing, that failed.
         again: what is done afresh under new keys, because it was undone or rests on what was.
+        is_cancelled: it was being cancelled and still is; what is unknown is looked up once more.
     """
 
     at: datetime
     number: int
     step: str
     again: tuple[str, ...] = ()
+    is_cancelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,11 +148,9 @@ def _inner(scope: _Scope, step: str, nested: Nested) -> _Scope:
 def _holds(step: Step, roots: JsonObject) -> bool | None:
     if not step.condition:
         return True
-    asked = expression(step.condition)
-    if not asked.roots <= roots.keys():
-        return None
     try:
-        return asked.holds(roots)
+        asked = expression(step.condition)
+        return asked.holds(roots) if asked.roots <= roots.keys() else None
     except Unanswerable:
         return None
 

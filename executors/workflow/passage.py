@@ -12,7 +12,7 @@ from datetime import datetime
 from executors.claims import ClaimedRun
 from executors.gates import Asked
 from executors.workflow.events import AttemptFailed, Event, FailureKind, Side, StepFailed
-from executors.workflow.exchange import Absent, Done, Outcome, Returned
+from executors.workflow.exchange import Absent, Done, Outcome, Returned, Verb
 from executors.workflow.journal import Book
 from executors.workflow.spec import Gate, Workflow
 
@@ -39,8 +39,15 @@ class Passage:
         return until
 
     def leave_after(self, answers: Sequence[Returned]) -> None:
-        """Give up the places of steps whose attempts these answers end."""
-        ended = [each for each in answers if each.call.side is Side.DO and _ends_attempt(each.outcome)]
+        """Give up the places of steps whose attempts these answers end; tell breakers of those in doubt."""
+        calls = [each for each in answers if each.call.side is Side.DO]
+        # A call that hung says as much about its target as one that failed; a look that hangs says no more.
+        unsure = [
+            each.call.step for each in calls if each.call.verb is Verb.RUN and not _ends_attempt(each.outcome)
+        ]
+        if unsure:
+            self._book.doubt(self._held, unsure, self._now)
+        ended = [each for each in calls if _ends_attempt(each.outcome)]
         if ended:
             holders = {each.call.step: _target_did_well(each.outcome) for each in ended}
             self._book.leave(self._held, holders, self._now)

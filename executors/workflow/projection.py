@@ -6,7 +6,7 @@ by itself here (asking others too, ending) goes into the audit trail; what a per
 door that took it has put there. Reading is the matter of `inbox`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -34,21 +34,26 @@ from executors.workflow.ballot import (
     closed,
     opened,
     with_escalation,
+    with_pause,
     with_reminder,
+    with_resumption,
     with_vote,
 )
 from executors.workflow.events import Event
 from executors.workflow.forms import restored, stored
 from executors.workflow.inbox import Approval, approval_id, asked_of
+from executors.workflow.milestones import Paused, Resumed
 
-_OF_APPROVALS: tuple[type[Any], ...] = get_args(ApprovalEvent)
+_Told = ApprovalEvent | Paused | Resumed
+_OF_ALL = (Paused, Resumed)
+_OF_ONE: tuple[type[Any], ...] = get_args(ApprovalEvent)
+TOLD: tuple[type[Any], ...] = (*_OF_ONE, *_OF_ALL)
+"""The events that change what rows say: of one approval, or of all that a run asks."""
 
 # Built once: composing a statement costs more than executing it on a warm cache.
-_OPEN = sa.select(approvals).where(
-    approvals.c.run_id == sa.bindparam("run"),
-    approvals.c.step == sa.bindparam("of"),
-    approvals.c.state == Outcome.OPEN,
-)
+_IS_OPEN = (approvals.c.run_id == sa.bindparam("run")) & (approvals.c.state == Outcome.OPEN)
+_OPEN = sa.select(approvals).where(_IS_OPEN, approvals.c.step == sa.bindparam("of"))
+_ALL_OPEN = sa.select(approvals.c.step).where(_IS_OPEN).order_by(approvals.c.id)
 _MOVE = (
     approvals.update()
     .where(approvals.c.id == sa.bindparam("which"))
@@ -62,13 +67,13 @@ def project(tx: Tx, held: ClaimedRun, events: Sequence[Event]) -> bool:
     Args:
         held: the run as it is saved; `held.mail` is how much of its mail it has taken in.
     """
-    told = [event for event in events if isinstance(event, _OF_APPROVALS)]
-    for step in dict.fromkeys(event.step for event in told):
-        _project_step(tx, held, [event for event in told if event.step == step])
+    told: list[_Told] = [event for event in events if isinstance(event, TOLD)]
+    for step in dict.fromkeys(_concerned(tx, held, told)):
+        _project_step(tx, held, step, [event for event in told if _is_about(event, step)])
     return any(isinstance(event, ApprovalOpened | ApprovalClosed) for event in told)
 
 
-def moved(standing: Standing, event: ApprovalEvent) -> Standing:
+def moved(standing: Standing, event: _Told) -> Standing:
     """Return how an approval stands after something happened to it."""
     match event:
         case ApprovalVoted(vote=vote):
@@ -83,11 +88,25 @@ def moved(standing: Standing, event: ApprovalEvent) -> Standing:
             standing = with_escalation(standing, at, groups, expires_at)
         case ApprovalClosed(at=at, outcome=outcome, message=message):
             standing = closed(standing, outcome, at, message)
+        case Paused(at=at):
+            standing = with_pause(standing, at)
+        case Resumed(at=at, paused_seconds=seconds):
+            standing = with_resumption(standing, at, seconds)
     return standing
 
 
-def _project_step(tx: Tx, held: ClaimedRun, told: Sequence[ApprovalEvent]) -> None:
-    current = _open_one(tx, held, told[0].step)
+def _concerned(tx: Tx, held: ClaimedRun, told: Sequence[_Told]) -> Iterator[str]:
+    if any(isinstance(event, _OF_ALL) for event in told):
+        yield from tx.execute(_ALL_OPEN, {"run": held.id}).scalars().all()
+    yield from (event.step for event in told if not isinstance(event, _OF_ALL))
+
+
+def _is_about(event: _Told, step: str) -> bool:
+    return isinstance(event, _OF_ALL) or event.step == step
+
+
+def _project_step(tx: Tx, held: ClaimedRun, step: str, told: Sequence[_Told]) -> None:
+    current = _open_one(tx, held, step)
     for event in told:
         if isinstance(event, ApprovalOpened):
             _save(tx, held, current)
@@ -140,7 +159,7 @@ def _save(tx: Tx, held: ClaimedRun, approval: Approval | None) -> None:
     tx.execute(_MOVE, values)
 
 
-def _note(tx: Tx, approval: Approval, event: ApprovalEvent) -> None:
+def _note(tx: Tx, approval: Approval, event: _Told) -> None:
     match event:
         case ApprovalDelegated():
             _list(tx, approval)

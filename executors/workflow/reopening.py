@@ -4,6 +4,8 @@ A `RetryRequested` is the one entry that may follow an end, and only that of a f
 run. Where an undoing failed, the undoing goes on. Where a step failed, it is tried again under
 its old key; what was undone, and what rests on that, is done afresh under new keys, since the
 old ones have had their effect. Attempts are counted on, so that no answer from before fits.
+A run that was being cancelled when it got stuck is not taken further: what is unknown is looked
+up once more, and then it is undone.
 """
 
 from collections import Counter
@@ -37,11 +39,12 @@ def retry_requested(run: Run, event: RetryRequested) -> None:
 def _undo_again(run: Run, at: datetime) -> None:
     for call, progress in run.progress.items():
         if call[1] is Side.UNDO and progress.phase is Phase.FAILED:
-            run.progress[call] = _tried_again(progress, at)
+            run.progress[call] = _tried_again(progress, at, is_insisted=True)
 
 
 def _do_again(run: Run, event: RetryRequested) -> None:
-    run.compensation = run.cancel = run.pause = run.current = None
+    run.compensation = run.pause = run.current = None
+    run.cancel = run.cancel if event.is_cancelled else None
     run.failures, run.undone, run.has_begun = (), 0, False
     afresh = [call for call in run.progress if any(within(call[0], whole) for whole in event.again)]
     for call in afresh:
@@ -68,16 +71,17 @@ def _taken_up(run: Run, call: CallId, at: datetime) -> Progress:
     progress = run.progress[call]
     if call[0] in run.fans or call[0] in run.scopes:
         return Progress(phase=Phase.OPEN, round=progress.round, began_at=at)
-    return _tried_again(progress, at)
+    # What is not wanted any more is not tried again because a look cannot tell.
+    return _tried_again(progress, at, is_insisted=run.cancel is None)
 
 
-def _tried_again(progress: Progress, at: datetime) -> Progress:
+def _tried_again(progress: Progress, at: datetime, *, is_insisted: bool) -> Progress:
     """Return a call as it is tried again: looked up first when it may have happened."""
     failure = progress.failure
     fresh = Progress(attempts=progress.attempts, round=progress.round)
     if failure is None or not failure.kind.may_have_happened:
         return fresh
-    return fresh.but(phase=Phase.UNCERTAIN, is_insisted=True, failure=failure, due_at=at, began_at=at)
+    return fresh.but(phase=Phase.UNCERTAIN, is_insisted=is_insisted, failure=failure, due_at=at, began_at=at)
 
 
 def _reopen(run: Run, whole: str, at: datetime) -> None:

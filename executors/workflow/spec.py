@@ -33,7 +33,7 @@ class OnUnknown(StrEnum):
 
 
 class Priority(StrEnum):
-    """Which runs are begun first."""
+    """Which of a project's runs are begun first."""
 
     LOW = "low"
     NORMAL = "normal"
@@ -44,8 +44,8 @@ class GateKind(StrEnum):
     """What a gate counts."""
 
     CONCURRENCY = "concurrency"  # how many are under way at a time
-    RATE = "rate"  # how many are begun in a span
     BREAKER = "breaker"  # how many failed one after the other
+    RATE = "rate"  # how many are begun in a span
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +262,8 @@ def _retry(part: dict[str, Any], default: RetryPolicy) -> RetryPolicy:
 
 
 def _gates(part: dict[str, Any]) -> tuple[Gate, ...]:
-    # A place is asked for first: whoever waits for his turn within a rate may keep it meanwhile.
+    # A place is asked for first, which whoever waits for the others may keep meanwhile; a turn within
+    # a rate last, because it is used up by whoever was given it.
     found = []
     for kind in GateKind:
         asked = part.get(kind)

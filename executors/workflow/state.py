@@ -142,11 +142,13 @@ def _signal_received(run: Run, event: SignalReceived) -> None:
 def _paused(run: Run, event: Paused) -> None:
     _take_in(run, event)
     run.pause = run.pause or event
+    approval_state.paused(run, event)
 
 
 def _resumed(run: Run, event: Resumed) -> None:
     _take_in(run, event)
     run.pause = None
+    approval_state.resumed(run, event)
 
 
 def _mail_dropped(run: Run, event: MailDropped) -> None:

@@ -27,7 +27,7 @@ from executors.workflow.journal import Book, Draft, Journal
 from executors.workflow.spec import Action, Ask, Wait, parse_workflow
 
 MOST_ACCOUNTS = 10_000
-"""Runs in hand; those that were lost unnoticed are forgotten beyond this."""
+"""Runs that are in hand or rest; those that were not heard of for the longest are forgotten beyond this."""
 
 _DOCUMENTS = 256
 
@@ -102,16 +102,19 @@ class WatchedJournal:
             )  # no more: the text may hold anything
 
     def _tell(self, draft: Draft, became: Written, entries: Sequence[Entry]) -> None:
-        run, is_over = draft.held, draft.page.releases or became is Written.FENCED
-        if entries or run.id not in self._accounts:
-            self._accounts[run.id] = self._opened(run, entries)
+        # Whoever takes a run up again that rested here need not read its journal, so its account is kept.
+        run, account = draft.held, self._accounts.pop(draft.held.id, None)
+        if entries or account is None:
+            account = self._opened(run, entries)
+        if became is Written.FENCED:
+            return
+        has_ended = draft.page.releases and draft.page.report.state.is_final
+        if became is Written.NEW_MAIL or not has_ended:
+            self._accounts[run.id] = account
         if became is Written.SAVED:
-            account = self._accounts[run.id]
             facts = [fact for event in draft.events for fact in account.facts(event)]
             if facts:
                 self._watcher.tell(run, facts)
-        if is_over and became is not Written.NEW_MAIL:
-            self._accounts.pop(run.id, None)
 
     def _opened(self, run: ClaimedRun, entries: Iterable[Entry]) -> Account:
         while len(self._accounts) >= MOST_ACCOUNTS:
@@ -158,6 +161,9 @@ class _WatchedBook:
 
     def leave(self, held: ClaimedRun, holders: Mapping[str, bool | None], now: datetime) -> None:
         self.book.leave(held, holders, now)
+
+    def doubt(self, held: ClaimedRun, holders: Collection[str], now: datetime) -> None:
+        self.book.doubt(held, holders, now)
 
     def set_aside(self, answers: Sequence[LateAnswer]) -> None:
         self.book.set_aside(answers)

@@ -7,7 +7,7 @@ import typer
 from platform_api.cli.client import connect, path
 from platform_api.cli.impacts import impact_lines
 from platform_api.cli.origins import origin_of
-from platform_api.cli.output import show
+from platform_api.cli.output import Document, show
 from platform_api.cli.publish import (
     FROM_GIT,
     IMPACT,
@@ -50,8 +50,22 @@ def publish(
                 typer.confirm("Publish it?", abort=True, err=True)
             else:
                 check_harmless([impact])
-        published = client.send("POST", path("contracts"), body).document
+        published = client.send("POST", path("contracts"), pinned(body, impact)).document
     if session.is_table:
         session.terminal.answer(published_line(published))
     else:
         show(session, published)
+
+
+def pinned(body: Document, impact: Document) -> Document:
+    """Return what is published: the commit that was shown, wherever the branch is by now."""
+    named, seen = (_git(document) for document in (body, impact))
+    if not (named and isinstance(seen.get("commit"), str)):
+        return body
+    return {**body, "source": {"git": {**named, "ref": seen["commit"]}}}
+
+
+def _git(document: Document) -> Document:
+    source = document.get("source")
+    git = source.get("git") if isinstance(source, dict) else None
+    return git if isinstance(git, dict) else {}

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from platform_api.cli.compatibility_lines import compatibility_lines
 from platform_api.cli.failure import finding_lines
 from platform_api.cli.output import Document
-from platform_api.cli.plans import policy_findings
+from platform_api.cli.plans import child_findings, child_line, policy_findings
 from platform_api.cli.tables import plain
 from platform_api.cli.terminal import columns, one_line
 
@@ -72,6 +72,10 @@ def _row(row: Document) -> Iterator[str]:
     told = [*(findings if isinstance(findings, list) else ())]
     told += policy_findings({"policy": {"results": row.get("policy")}})
     yield from (f"  {line}" for line in finding_lines(told))
+    children = row.get("children")
+    for child in children if isinstance(children, list) else ():
+        yield f"  {child_line(child)}"
+        yield from (f"    {line}" for line in finding_lines(child_findings(child)))
 
 
 def _held(row: Document) -> str:

@@ -41,6 +41,7 @@ class Kind:
         of_request: its list may lie within a request.
         needs_request: there is no list beyond a request's.
         by_project: its list is narrowed to the project by a query.
+        is_whole: its list comes at once, not page by page.
         has_item: one of them can be asked for by name; else it is looked for in the list.
         filters: which query parameters its list knows.
     """
@@ -51,6 +52,7 @@ class Kind:
     of_request: bool = False
     needs_request: bool = False
     by_project: bool = False
+    is_whole: bool = False
     has_item: bool = True
     filters: tuple[str, ...] = ()
 
@@ -149,6 +151,7 @@ _KINDS = (
     Kind(
         "breakers",
         ("PROJECT=project", "KEY=key", "FAILURES=failures", "LIMIT=limit", "OPEN UNTIL=open_until"),
+        is_whole=True,
         has_item=False,
     ),
     Kind(

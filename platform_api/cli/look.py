@@ -46,8 +46,9 @@ def get(
 ) -> None:
     """List things of a kind, or show one.
 
-    Kinds: projects, contracts, requests, runs, destinations, resources, drift, policies,
-    decisions, tokens, audit, events.
+    Kinds: projects, contracts, capabilities, requests, plans, runs, approvals, dead-letters,
+    breakers, delegations, destinations, resources, drift, policies, decisions, tokens, audit,
+    events.
     """
     session, wanted = session_of(context), kind_named(kind)
     filters = {
@@ -129,7 +130,8 @@ def _listed(
             yield {"name": name, "engine": said.replace(",", " "), "revision": found.get("revision")}
     else:
         size = min(limit, _PER_PAGE) if limit else _PER_PAGE
-        yield from client.pages(where, query | {"page_size": size}, limit)
+        paged: dict[str, str | int] = {} if kind.is_whole else {"page_size": size}
+        yield from client.pages(where, query | paged, limit)
 
 
 def _one(client: Client, session: Session, kind: Kind, name: str) -> Document:

@@ -59,7 +59,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "rollback": ("versions", "Go back to the version before."),
         "action": ("acting", "Ask what its contract offers besides a change."),
         "cancel": ("steer", "Stop a run and undo what it did."),
-        "runs": ("runs", "Steer single runs: hold them, move them over."),
+        "runs": ("runs", "Steer single runs: hold, retry, signal, move."),
         "dead-letters": ("dead_letters", "List the runs that wait for a person."),
     },
     "Decide": {

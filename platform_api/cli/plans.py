@@ -15,6 +15,7 @@ from platform_api.cli.tables import plain
 from platform_api.cli.terminal import one_line
 
 _LABEL_WIDTH = 9
+_BAD = frozenset({"denied", "breaks"})
 NOTHING_BEGINS = "nothing would be begun"
 
 
@@ -51,9 +52,13 @@ def plan_lines(plan: Document, name: str, asked: Document) -> Iterator[str]:
     head = f"Plan   {_text(contract, 'name')} {_text(contract, 'version')} -> {name}"
     yield f"{head}  ({aside})" if aside else head
     yield _line("does", f"{_text(plan, 'action')}: {_text(plan, 'message')}")
+    if plan.get("follows"):
+        yield _line("then", _text(plan, "follows"))
     yield _line("inputs", _inputs(plan))
     yield from _placement(_part(plan, "placement"))
     yield from _policy(_part(plan, "policy"))
+    for child in _items(plan, "children"):
+        yield from _child(child)
     yield from (_line("asks", _asks(each)) for each in _items(plan, "approvals"))
     yield from _estimate(_part(plan, "estimate"))
     steps = _items(plan, "steps")
@@ -102,6 +107,28 @@ def _policy(policy: Document) -> Iterator[str]:
     warned = len(results) - denied
     yield _line("policy", f"{said}, {warned} warned" if warned else said)
     yield from (f"    {line}" for line in finding_lines(policy_findings({"policy": policy})))
+
+
+def child_line(child: Document) -> str:
+    """Return what would be done about a child."""
+    perhaps = "" if child.get("is_certain") is True else "perhaps "
+    what = f"{perhaps}{_text(child, 'deed').replace('_', ' ')} {_text(child, 'request')}"
+    outcome = _text(child, "outcome")
+    aside = f"  ({outcome})" if outcome in _BAD else ""
+    return f"{what}  {_text(child, 'contract')} {_text(child, 'version')}{aside}"
+
+
+def child_findings(child: Document) -> list[Document]:
+    """Return why a child cannot be delivered, and what policy says of it."""
+    return [*_items(child, "findings"), *policy_findings({"policy": {"results": child.get("policy")}})]
+
+
+def _child(child: Document) -> Iterator[str]:
+    yield _line("child", child_line(child))
+    told = [*(_line("asks", _asks(each)) for each in _items(child, "approvals"))]
+    told += _estimate(_part(child, "estimate"))
+    told += [f"  {line}" for line in finding_lines(child_findings(child))]
+    yield from (f"  {line}" for line in told)
 
 
 def _list(label: str, texts: list[str], joint: str) -> Iterator[str]:

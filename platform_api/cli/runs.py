@@ -1,4 +1,4 @@
-"""`avow runs`: hold runs, let them go on, try them again; let parked ones go over to another version."""
+"""`avow runs`: hold runs, let them go on, try them again, send them signals; move parked ones over."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +9,7 @@ import typer
 from catalog.documents import read_yaml
 from platform_api.cli.client import Client, connect, path
 from platform_api.cli.failure import ExitCode, Failure
+from platform_api.cli.inputs import strict_json
 from platform_api.cli.local import told_as_failure
 from platform_api.cli.output import Document, show
 from platform_api.cli.session import Session, new_app, session_of
@@ -39,6 +40,42 @@ def resume(context: typer.Context, run: Annotated[str, typer.Argument(help="The 
 def retry(context: typer.Context, run: Annotated[str, typer.Argument(help="The run.")]) -> None:
     """Let a failed or stuck run go on from where it failed."""
     _steer(session_of(context), run, "retry", "is tried again")
+
+
+@runs.command()
+def signal(
+    context: typer.Context,
+    run: Annotated[str, typer.Argument(help="The run.")],
+    name: Annotated[str, typer.Argument(help="The signal, as the workflow's wait names it.")],
+    *,
+    payload: Annotated[
+        str, typer.Option(metavar="JSON|@FILE", help="What to send along: a JSON object.", show_default=False)
+    ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only see whether it would be taken.")] = False,
+) -> None:
+    """Send a run a named event; the wait for it goes on with the payload."""
+    session = session_of(context)
+    body = {"name": name, "payload": _payload(payload)}
+    query = {"dry_run": True} if dry_run else {}
+    with connect(session) as client:
+        sent = client.send("POST", path("runs", run, "signals"), body, query=query).document
+    if session.is_table:
+        said = "would be sent" if dry_run else "was sent"
+        session.terminal.answer(f"{name} {said} to run {run}")
+    else:
+        show(session, sent)
+
+
+def _payload(given: str) -> dict[str, Any]:
+    fix = "write --payload '{\"ready\": true}', or --payload @FILE"
+    text = _text(Path(given[1:]), "--payload") if given.startswith("@") else given or "{}"
+    try:
+        found = strict_json(text)
+    except ValueError as error:
+        raise Failure(ExitCode.USAGE, f"The payload is not JSON: {error}.", fix=fix) from error
+    if not isinstance(found, dict):
+        raise Failure(ExitCode.USAGE, "A payload is one JSON object.", fix=fix)
+    return found
 
 
 def _steer(session: Session, run: str, action: str, said: str) -> None:
@@ -135,14 +172,14 @@ def _goal(version: str, definition: Path | None) -> dict[str, Any]:
     if definition is None:
         return {"contract_version": version}
     with told_as_failure():
-        return {"definition": read_yaml(_text(definition), str(definition))}
+        return {"definition": read_yaml(_text(definition, "--definition"), str(definition))}
 
 
-def _text(file: Path) -> str:
+def _text(file: Path, option: str) -> str:
     try:
         return file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise Failure(ExitCode.USAGE, f"{file} cannot be read.", fix="check --definition") from error
+        raise Failure(ExitCode.USAGE, f"{file} cannot be read.", fix=f"check {option}") from error
 
 
 def _renaming(text: str) -> tuple[str, str | None]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from catalog import audit, canaries, contracts, events, provenance_store
 from catalog.actor import Actor
@@ -80,9 +81,11 @@ def publish(
         now, origin = platform.clock(), Provenance(offer.source, signature)
         with platform.db.write() as tx:
             receipt.claim(tx)
+            contracts.claim_name(tx, contract)
+            replaced = provenance_store.draft_signed_at(tx, bundle)
             is_new = contracts.publish(tx, bundle, now, actor.subject, origin, is_draft=is_draft)
             if is_new:
-                _check_newer(tx, contract, signature)
+                _check_newer(tx, contract, signature, replaced, is_draft=is_draft)
                 detail: dict[str, Json] = {"digest": bundle.digest, "owner": contract.owner, **origin.told()}
                 if share is not None:
                     held = canaries.load(tx, contract.name, contract.version)
@@ -158,10 +161,14 @@ def _published(tx: Tx, contract: Contract, *, is_new: bool) -> Published:
     return Published(revision, provenance_store.load(tx, contract.name, contract.version), is_new)
 
 
-def _check_newer(tx: Tx, contract: Contract, signature: Signature | None) -> None:
+def _check_newer(
+    tx: Tx, contract: Contract, signature: Signature | None, replaced: datetime | None, *, is_draft: bool
+) -> None:
+    """Pass a signature that brings nothing old back; one that publishes makes the older ones old."""
     if signature is not None:
-        newest = provenance_store.newest_signed_at(tx, contract.name, apart_from=contract.version)
-        check_newer(signature, newest)
+        check_newer(signature, provenance_store.newest_signed_at(tx, contract.name), replaced)
+        if not is_draft:
+            provenance_store.outdate(tx, contract.name, signature.signed_at)
 
 
 def _check_definitions(platform: Platform, bundle: Bundle) -> None:

@@ -14,6 +14,7 @@ from platform_api.parts import Platform
 from platform_api.preconditions import check_match
 from platform_api.receipts import Receipt
 from reconciler import operations
+from reconciler.migrants import migrating_to
 
 SHOWN = 20
 """So many of those who use a version are named."""
@@ -108,17 +109,22 @@ def check_unused(tx: Tx, name: str, version: str) -> None:
     Raises:
         Conflict: `version_in_use`, naming who uses it.
     """
+    # Whoever is on the way is looked for first: those who arrive meanwhile are found standing on it then.
+    coming = _coming(tx, contracts.load(tx, name, version).digest)
     living = requests.Filter(contract=name, standing_on=version)
     users = [f"{each.project}/{each.name}" for each in requests.heads(tx, living, SHOWN)]
     count = requests.count(tx, living) if users else 0
     if not users:
-        # Some wish another version by now, and are still being brought to this one.
-        busy = operations.open_on(tx, contracts.load(tx, name, version).digest)
-        found = [requests.by_uid(tx, uid) for uid in busy[:SHOWN]]
-        users, count = [f"{each.project}/{each.name}" for each in found], len(busy)
+        found = [requests.by_uid(tx, uid) for uid in coming[:SHOWN]]
+        users, count = [f"{each.project}/{each.name}" for each in found], len(coming)
     needing = relying(tx, name, version)
     if users or needing:
         raise _in_use((name, version), count, users, needing)
+
+
+def _coming(tx: Tx, digest: str) -> list[str]:
+    """Return the requests that are being brought to a revision, whatever they wish by now."""
+    return list(dict.fromkeys((*operations.open_on(tx, digest), *migrating_to(tx, digest))))
 
 
 def _locked(tx: Tx, actor: Actor, which: tuple[str, str], if_match: str) -> Lifecycle:

@@ -8,7 +8,7 @@ its driver takes in; the audit trail says who moved it, from what to what.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from catalog import audit, contracts, requests
+from catalog import audit, contracts, lifecycles, requests
 from catalog.actor import Actor
 from catalog.contracts import Revision
 from catalog.db import Tx
@@ -148,7 +148,7 @@ def _each(
 
 def _move(platform: Platform, actor: Actor, tx: Tx, where: tuple[str, str], goal: Goal) -> Moved:
     found = parked.load(tx, *where, locked=True)
-    moved = _moved(found, goal, _unfit(tx, found, goal))
+    moved = _moved(found, goal, _ended(tx, goal) or _unfit(tx, found, goal))
     if moved.findings:
         return moved
     mapping: dict[str, Json] = dict(goal.mapping)
@@ -170,6 +170,14 @@ def _move(platform: Platform, actor: Actor, tx: Tx, where: tuple[str, str], goal
     )
     parked.leave_letter(tx, found, goal, platform.clock())
     return moved
+
+
+def _ended(tx: Tx, goal: Goal) -> tuple[Finding, ...]:
+    """Return that a version has ended; one that has not is kept from it until the transaction ends."""
+    if not goal.contract or lifecycles.keeps_serving(tx, goal.contract["name"], goal.contract["version"]):
+        return ()
+    why = f"{goal.contract['version']} is retired, or gone"
+    return (Finding("", "version_not_followed", why, "choose the version that its request follows now"),)
 
 
 def _unfit(tx: Tx, found: Parked, goal: Goal) -> tuple[Finding, ...]:

@@ -16,16 +16,26 @@ from catalog.digest import Json, JsonObject
 from catalog.errors import Conflict, Gone, NotFound
 from catalog.request import Request, Use
 from executors.port import ContractRef
-from platform_api import access, plans
+from platform_api import access, notices, plans
+from platform_api.commands import drafting
 from platform_api.commands import requests as commands
 from platform_api.commands.requests import Wanted
-from platform_api.drafts import Draft, drafted
+from platform_api.drafts import Draft, uids_of
 from platform_api.parts import Platform
-from platform_api.plan_binding import CONTRACT, HELD, Bound, contract_document, differences, held_document
+from platform_api.plan_binding import (
+    CONTRACT,
+    HELD,
+    USED,
+    Bound,
+    contract_document,
+    differences,
+    held_document,
+)
 from platform_api.plans import PlannedOperation, PlanState, StoredPlan
-from platform_api.previews import PlanView, check_name_free
+from platform_api.previews import PlanView
 from platform_api.receipts import Receipt
 from platform_api.staleness import PlanStale
+from reconciler.impact import ChildImpact
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +79,14 @@ class Redeeming(Receipt[Request]):
             _check_same(self.plan, {HELD: held_document(held)})
 
     def keep(self, tx: Tx, result: Request) -> Request:
-        """Mark the plan submitted, when what was done rests on the contract that was planned.
+        """Mark the plan submitted, when what was done rests on what was planned.
 
         Raises:
             Conflict: `plan_stale`.
         """
+        if self.plan.operation is not PlannedOperation.DELETE:
+            names = [use.request for use in result.uses]
+            _check_same(self.plan, {USED: dict(uids_of(tx, result.project, names))})
         is_changed = held_document(result) != self.plan.binding[HELD]
         if is_changed and self.plan.operation is not PlannedOperation.DELETE:
             ref = ContractRef(result.contract, result.contract_version, result.contract_digest)
@@ -146,7 +159,9 @@ def check_fresh(platform: Platform, actor: Actor, plan: StoredPlan) -> Draft:
     wanted = _wanted(plan)
     with platform.db.read() as tx:
         held = _held(tx, plan)
-        _check_same(plan, {HELD: held_document(held), CONTRACT: _contract_now(tx, plan, held, wanted)})
+        contract = _contract_now(tx, plan, held, wanted)
+        used = _used_now(tx, plan, wanted)
+        _check_same(plan, {HELD: held_document(held), CONTRACT: contract, USED: used})
     intent = Intent(plan.operation, plan.project, plan.request, plan.request_uid, wanted)
     draft = _draft(platform, actor, intent)
     _check_same(plan, _binding(intent, draft))
@@ -172,26 +187,14 @@ def check_open(plan: StoredPlan, now: datetime) -> None:
 
 
 def _draft(platform: Platform, actor: Actor, intent: Intent) -> Draft:
-    if intent.operation is PlannedOperation.CREATE:
-        return _creation(platform, actor, intent)
+    wanted = intent.wanted
+    if wanted is not None and intent.operation is PlannedOperation.CREATE:
+        return drafting.creation(platform, actor, intent.project, wanted, intent.uid)
     with platform.db.read() as tx:
         held = requests.by_name(tx, intent.project, intent.name)
-    if intent.wanted is None:
-        revision, request = commands.teardown(platform, held)
-    else:
-        commands.check_changeable(held, intent.wanted)
-        revision = commands.revision_for(platform, intent.project, intent.wanted, held.uid, held)
-        request = commands.changed(platform, held, intent.wanted, revision)
-    return drafted(platform, actor, str(intent.operation), request, revision)
-
-
-def _creation(platform: Platform, actor: Actor, intent: Intent) -> Draft:
-    wanted = intent.wanted
-    assert wanted is not None  # noqa: S101  # what is to be made is described; tells mypy
-    revision = commands.revision_for(platform, intent.project, wanted, intent.uid)
-    request = commands.new_request(platform, actor, intent.project, wanted, revision, uid=intent.uid)
-    check_name_free(platform, request)
-    return drafted(platform, actor, str(intent.operation), request, revision)
+    if wanted is None:
+        return drafting.deletion(platform, actor, held)
+    return drafting.change(platform, actor, held, wanted)
 
 
 def _binding(intent: Intent, draft: Draft) -> JsonObject:
@@ -204,17 +207,30 @@ def _binding(intent: Intent, draft: Draft) -> JsonObject:
         destination=situation.placed.destination,
         decision=draft.decision,
         action=draft.action,
+        used=draft.used,
+        children={each.child.impact.request.name: _child_document(each.child) for each in draft.children},
     )
     return bound.document()
+
+
+def _child_document(child: ChildImpact) -> JsonObject:
+    wish = child.prospect.wish
+    return {
+        "deed": str(child.prospect.deed),
+        CONTRACT: None if wish is None else contract_document(wish.ref),
+    }
 
 
 def _check_same(plan: StoredPlan, now: JsonObject) -> None:
     """Pass the parts of a binding that are as the plan has them.
 
+    A plan of before an upgrade of Avow is not bound to what was not known then.
+
     Raises:
         Conflict: `plan_stale`.
     """
-    changes = list(differences({name: plan.binding[name] for name in now}, now))
+    bound = {name: plan.binding[name] for name in now if name in plan.binding}
+    changes = list(differences(bound, {name: now[name] for name in bound}))
     if changes:
         raise PlanStale(changes)
 
@@ -228,9 +244,16 @@ def _wanted(plan: StoredPlan) -> Wanted | None:
 
 def _held(tx: Tx, plan: StoredPlan) -> Request | None:
     try:
-        return requests.by_name(tx, plan.project, plan.request)
+        held = requests.by_name(tx, plan.project, plan.request)
     except NotFound:
         return None
+    notices.tell_of(tx, held)
+    return held
+
+
+def _used_now(tx: Tx, plan: StoredPlan, wanted: Wanted | None) -> dict[str, Json]:
+    names = [] if wanted is None else [use.request for use in wanted.uses]
+    return dict(uids_of(tx, plan.project, names))
 
 
 def _there(draft: Draft) -> Request:

@@ -19,6 +19,7 @@ from catalog.contracts import Revision, Wish
 from catalog.conversion import written_for
 from catalog.db import Tx
 from catalog.digest import JsonObject
+from catalog.digest import is_same as is_same_json
 from catalog.errors import Conflict, Finding, Invalid
 from catalog.ids import ContractName, ProjectName, RequestUid
 from catalog.request import Request, Use, asked_by, phase_of
@@ -146,12 +147,11 @@ def change(
     decision = admit(platform, actor, "update", replace(after, inputs=inputs), revision, held=held)
     with platform.db.write() as tx:
         receipt.claim(tx)
-        if after.contract_version != held.contract_version:
-            hold_version(tx, after)
+        if brings_version(held, after):
+            hold_version(tx, after, held)
         used = hold_used(tx, after, held)
         stored = save(tx, held, after)
-        if stored.uses != held.uses:
-            uses.relate(tx, stored, used)
+        released = uses.relate(tx, stored, used) if stored.uses != held.uses else []
         if is_another_try and stored.generation > held.generation:
             operations.supersede(tx, stored.uid)
         decisions.record(tx, decision)
@@ -159,7 +159,7 @@ def change(
         check_ring(tx, stored, used)
         origin = Origin(actor.subject, head, decision.id)
         outbox.put(tx, desired_change(stored, schema, origin), stored.updated_at, platform.mint)
-        workqueue.wake(tx, stored.uid, Lane.CHANGE, platform.clock())
+        workqueue.wake_many(tx, [stored.uid, *released], Lane.CHANGE, platform.clock())
         return receipt.keep(tx, stored)
 
 
@@ -366,7 +366,7 @@ def changed(
         inputs=wanted.inputs,
         uses=wanted.uses,
     )
-    if after == held and not anew:
+    if after == held and not rewrites(held, wanted) and not anew:
         return held
     if rewrites(held, wanted):
         after = replace(after, inputs_version=revision.version, converted=None)
@@ -393,7 +393,12 @@ def is_same(held: Request, wanted: Wanted) -> bool:
 
 def rewrites(held: Request, wanted: Wanted) -> bool:
     """Say whether a change brings inputs that are written for the version that it comes to."""
-    return wanted.is_rewritten or wanted.inputs != held.inputs
+    return wanted.is_rewritten or not is_same_json(wanted.inputs, held.inputs)
+
+
+def brings_version(held: Request, after: Request) -> bool:
+    """Say whether a change says which version it is for; another one leaves it to the passes."""
+    return after.generation > held.generation or after.contract_version != held.contract_version
 
 
 def save(tx: Tx, held: Request, after: Request) -> Request:
@@ -407,11 +412,10 @@ def save(tx: Tx, held: Request, after: Request) -> Request:
     status = {name: getattr(current, name) for name in _STATUS}
     if after.generation > held.generation:
         status |= {"failed_version": None, "failed_digest": None}
-    if (after.inputs, after.inputs_version, after.converted) == (
-        held.inputs,
-        held.inputs_version,
-        held.converted,
-    ):
+    if not brings_version(held, after):
+        status |= {name: getattr(current, name) for name in ("contract_version", "contract_digest")}
+    is_same_form = (after.inputs_version, after.converted) == (held.inputs_version, held.converted)
+    if is_same_form and is_same_json(after.inputs, held.inputs):
         status |= {"inputs_version": current.inputs_version, "converted": current.converted}
     merged = replace(after, **status)
     # What holds of the old generation, or failed before the deletion, says nothing of what comes now.

@@ -1,29 +1,37 @@
-"""Holding a run, letting it go on, and having one that failed tried again.
+"""Holding a run, letting it go on, and sending it a signal.
 
-Each is a letter to the run, written in the transaction that also notes who sent it. Trying
-again opens the run's operation as well, so that the reconciler waits for it and begins no
-other beside it; that is why only the last operation of a request can be tried again.
+Each is a letter to the run, written in the transaction that also notes who sent it. The run's
+driver takes it in, whichever engine that is: letters to a run on Temporal are brought there.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass
 
 from catalog import audit, requests
 from catalog.actor import Actor
 from catalog.db import Tx
+from catalog.digest import JsonObject
 from catalog.errors import Conflict
-from executors import dead_letters, runs
+from executors import runs
 from executors.runs import RunRecord
-from executors.workflow.executor import MAX_MAIL
-from executors.workflow.mail import PAUSE, RESUME, RETRY
+from executors.workflow.executor import MAX_MAIL, signal_body
+from executors.workflow.mail import PAUSE, RESUME, SIGNAL
 from platform_api import access
 from platform_api.parts import Platform
 from platform_api.receipts import Receipt
-from reconciler import operations, workqueue
-from reconciler.operation import OperationState
+from reconciler import workqueue
 from reconciler.workqueue import Lane
 
-Act = Callable[[Tx, RunRecord], None]
+Act = Callable[[Tx, RunRecord], JsonObject]
+"""Does something to a run and returns what the audit trail says of it besides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A named event for a run; its payload becomes the outputs of the step that waits for it."""
+
+    name: str
+    payload: JsonObject
 
 
 def pause(
@@ -35,10 +43,11 @@ def pause(
         Conflict: `run_ended`, `mailbox_full`.
     """
 
-    def act(tx: Tx, run: RunRecord) -> None:
+    def act(tx: Tx, run: RunRecord) -> JsonObject:
         _post(platform, tx, run, PAUSE, {"reason": f"paused by {actor.subject}"})
+        return {}
 
-    return _noted(platform, actor, (project, run_id), receipt, ("run.paused", act))
+    return noted(platform, actor, (project, run_id), receipt, ("run.paused", act))
 
 
 def resume(
@@ -50,59 +59,47 @@ def resume(
         Conflict: `run_ended`, `mailbox_full`.
     """
 
-    def act(tx: Tx, run: RunRecord) -> None:
+    def act(tx: Tx, run: RunRecord) -> JsonObject:
         _post(platform, tx, run, RESUME, {})
+        return {}
 
-    return _noted(platform, actor, (project, run_id), receipt, ("run.resumed", act))
+    return noted(platform, actor, (project, run_id), receipt, ("run.resumed", act))
 
 
-def retry(
-    platform: Platform, actor: Actor, project: str, run_id: str, receipt: Receipt[RunRecord]
+def signal(
+    platform: Platform, actor: Actor, project: str, run_id: str, receipt: Receipt[RunRecord], *, sent: Signal
 ) -> RunRecord:
-    """Let a failed or stuck run go on from where it failed.
+    """Send a run a named event; the wait for it that comes next in the run takes it.
 
     Raises:
-        Conflict: `run_not_ended`, `run_not_retriable`, `run_superseded`.
+        Invalid: `invalid_signal`.
+        Conflict: `run_ended`, `mailbox_full`.
     """
 
-    def act(tx: Tx, run: RunRecord) -> None:
-        now = platform.clock()
-        runs.reopen(tx, run.idempotency_key, RETRY, now)
-        dead_letters.settle(tx, run.id, now)
-        _open_operation(tx, run)
-        requests.forget_failure(tx, run.request_uid)
+    def act(tx: Tx, run: RunRecord) -> JsonObject:
+        _post(platform, tx, run, SIGNAL, signal_body(sent.name, sent.payload))
+        return {"signal": sent.name}
 
-    return _noted(platform, actor, (project, run_id), receipt, ("run.retried", act))
+    return noted(platform, actor, (project, run_id), receipt, ("run.signalled", act))
 
 
-def _open_operation(tx: Tx, run: RunRecord) -> None:
-    newest = operations.newest(tx, run.request_uid)
-    if newest is None:
-        return
-    if newest.idempotency_key != run.idempotency_key:
-        raise Conflict(
-            "run_superseded", "The run is being tried again already, or another one came after it."
-        )
-    operations.save(
-        tx,
-        replace(
-            newest, state=OperationState.RUNNING, finished_at=None, next_attempt_at=None, superseded=False
-        ),
-    )
-
-
-def _post(platform: Platform, tx: Tx, run: RunRecord, kind: str, body: dict[str, str]) -> None:
-    if runs.post(tx, run.idempotency_key, kind, body, now=platform.clock(), limit=MAX_MAIL) is None:
-        raise Conflict("run_ended", "The run has ended already.", fix="see what came of it: avow get runs")
-
-
-def _noted(
+def noted(
     platform: Platform,
     actor: Actor,
     where: tuple[str, str],
     receipt: Receipt[RunRecord],
     what: tuple[str, Act],
 ) -> RunRecord:
+    """Do something to a run, and leave with it who did so; the reconciler looks at its request next.
+
+    Args:
+        where: its project and its id.
+        what: how the audit trail calls it, and what is done.
+
+    Raises:
+        NotFound: `run_not_found`.
+        Denied: `role_missing`.
+    """
     project, run_id = where
     action, act = what
     access.check_requester(actor, project)
@@ -110,7 +107,7 @@ def _noted(
         receipt.claim(tx)
         run = runs.load(tx, project, run_id)
         request = requests.locked(tx, run.request_uid)
-        act(tx, run)
+        said = act(tx, run)
         audit.append(
             tx,
             project,
@@ -118,7 +115,12 @@ def _noted(
             actor=actor.subject,
             action=action,
             subject=f"run/{run.id}",
-            detail={"uid": run.request_uid, "operation": run.operation},
+            detail={"uid": run.request_uid, "operation": run.operation, **said},
         )
         workqueue.wake(tx, request.uid, Lane.CHANGE, platform.clock())
         return receipt.keep(tx, runs.load(tx, project, run_id))
+
+
+def _post(platform: Platform, tx: Tx, run: RunRecord, kind: str, body: JsonObject) -> None:
+    if runs.post(tx, run.idempotency_key, kind, body, now=platform.clock(), limit=MAX_MAIL) is None:
+        raise Conflict("run_ended", "The run has ended already.", fix="see what came of it: avow get runs")

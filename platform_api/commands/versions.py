@@ -9,14 +9,13 @@ from dataclasses import dataclass
 
 from catalog import canaries, contracts
 from catalog.contracts import Revision
-from catalog.conversion import held_inputs
+from catalog.conversion import held_inputs, misfits
 from catalog.db import Tx
 from catalog.digest import JsonObject
 from catalog.errors import Conflict
 from catalog.lifecycle import State
 from catalog.request import Request
-from catalog.schema import violations
-from catalog.selection import is_pin, precedence
+from catalog.selection import for_everybody, is_pin, precedence
 from platform_api.commands.requests import Wanted
 from platform_api.parts import Platform
 from reconciler.situation import fit_of
@@ -97,18 +96,17 @@ def _newest_fitting(tx: Tx, held: Request) -> str:
 
 def _above(tx: Tx, held: Request) -> Iterator[str]:
     own = precedence(str(held.version))
-    published = canaries.standings(tx, held.contract)
-    newest = contracts.newest_version(tx, held.contract)
-    for each in reversed(published):
-        is_open = each.state is State.PUBLISHED and each.is_for_all
-        if is_open and own < precedence(each.version) <= precedence(newest):
+    standings = canaries.standings(tx, held.contract)
+    published = [each for each in standings if each.state is State.PUBLISHED]
+    for each in reversed(for_everybody(published)):
+        if own < precedence(each.version):
             yield each.version
 
 
 def _inputs_before(revision: Revision, held: Request, delivered: JsonObject | None) -> JsonObject:
     schema = revision.contract.inputs
     ways = (held.inputs, held_inputs(held), delivered)
-    fitting = (each for each in ways if each is not None and not violations(schema, each))
+    fitting = (each for each in ways if each is not None and not misfits(schema, each))
     return next(fitting, held.inputs)  # what does not fit is refused with its findings
 
 

@@ -43,6 +43,7 @@ from platform_api.lifecycle_views import DeprecationView, LifecycleView
 from platform_api.paging import Page
 from platform_api.parts import Platform
 from platform_api.receipts import Answer
+from platform_api.source_views import SourceView
 from platform_api.wire import At, Body, Given, JsonDocument, Maybe, View
 
 router = APIRouter(prefix="/v1/contracts", tags=["contracts"])
@@ -125,21 +126,6 @@ class RevisionListed(View):
             state=str(held.state),
             deprecation=None if held.deprecated_at is None else DeprecationView.of(held),
         )
-
-
-class GitView(View):
-    """The commit that a bundle was fetched from."""
-
-    url: str
-    ref: str
-    path: str
-    commit: str
-
-
-class SourceView(View):
-    """Where a bundle was fetched from."""
-
-    git: GitView
 
 
 class SignatureView(View):

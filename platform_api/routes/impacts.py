@@ -24,6 +24,7 @@ from platform_api.impact_views import ImpactPage, ImpactView, SummaryView, csv_r
 from platform_api.paging import Window
 from platform_api.policy_impact import PolicyOutcome
 from platform_api.routes.contracts import PublishContract, offer_of
+from platform_api.source_views import SourceView
 from platform_api.wire import Body, Given
 from reconciler.impact import Impact, Outcome
 
@@ -63,6 +64,17 @@ class Found(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """What is said of the bundle itself, beside what it would do."""
+
+    compatibility: CompatibilityView | None = None
+    source: SourceView | None = None
+
+
+NOTHING_SAID = About()
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """What of an impact is wanted.
 
@@ -75,10 +87,10 @@ class Wanted:
     format: Format | None
     outcomes: frozenset[str]
 
-    def answer(self, found: Found, compatibility: CompatibilityView | None = None) -> Response:
+    def answer(self, found: Found, about: About = NOTHING_SAID) -> Response:
         """Return what was asked for."""
         if self.format is None:
-            return _json(self._page(found, compatibility))
+            return _json(self._page(found, about))
         counts, kept = Counts(), list[Impact]()
         for part in found.parts():
             counts.add(part)
@@ -86,9 +98,12 @@ class Wanted:
         if self.format is Format.CSV:
             return Response(as_csv(csv_rows(kept)), media_type=CSV_TYPE)
         items = list(map(ImpactView.of, kept))
-        return _json(ImpactPage(compatibility=compatibility, summary=SummaryView.of(counts), items=items))
+        summary = SummaryView.of(counts)
+        return _json(
+            ImpactPage(compatibility=about.compatibility, source=about.source, summary=summary, items=items)
+        )
 
-    def _page(self, found: Found, compatibility: CompatibilityView | None) -> ImpactPage:
+    def _page(self, found: Found, about: About) -> ImpactPage:
         after = self._after(found.mark)
         is_first, counts, kept = after == START, Counts(), list[Impact]()
         for part in found.parts(after):
@@ -99,7 +114,8 @@ class Wanted:
         page = self.window.page(kept, ImpactView.of, lambda impact: [*_key(impact), found.mark])
         summary = SummaryView.of(counts) if is_first else None
         return ImpactPage(
-            compatibility=compatibility if is_first else None,
+            compatibility=about.compatibility if is_first else None,
+            source=about.source if is_first else None,
             summary=summary,
             items=page.items,
             next_page_token=page.next_page_token,
@@ -153,9 +169,11 @@ def get_publish_impact(
     accept: AcceptHeader = "",
 ) -> Response:
     """Show what publishing this bundle would do to every live request; for those who may publish it."""
-    found = publish_impact.of_bundle(platform, actor, offer_of(platform, actor, body), body.canary)
-    compatibility = CompatibilityView.of(found.compatibility)
-    return _wanted(window, format_, accept, outcome).answer(found, compatibility)
+    offer = offer_of(platform, actor, body)
+    found = publish_impact.of_bundle(platform, actor, offer, body.canary)
+    source = None if offer.source is None else SourceView.of(offer.source)
+    about = About(CompatibilityView.of(found.compatibility), source)
+    return _wanted(window, format_, accept, outcome).answer(found, about)
 
 
 @router.post("/v1/policies/impact", operation_id="getPolicyImpact", response_model=None, responses=ANSWERS)

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from catalog.errors import Finding, Invalid
 from catalog.request import Request
-from platform_api import plans
+from platform_api import notices, plans
 from platform_api.asking import find_request
 from platform_api.bodies import JsonBody
 from platform_api.commands import plans as commands
@@ -179,7 +179,11 @@ def _status(plan: StoredPlan, request: Request) -> int:
 
 def _plan(platform: Platform, project: str, plan_id: str) -> StoredPlan:
     with platform.db.read() as tx:
-        return plans.load(tx, project, plan_id)
+        plan = plans.load(tx, project, plan_id)
+        contract = plan.document["contract"]
+        if isinstance(contract, Mapping):
+            notices.tell_of_version(tx, str(contract["name"]), str(contract["version"]))
+        return plan
 
 
 def _check_fields(body: MakePlan) -> None:

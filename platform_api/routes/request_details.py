@@ -11,9 +11,12 @@ from catalog.db import Tx
 from catalog.events import Cursor
 from catalog.request import Request
 from executors import runs
+from executors.port import RunState
 from executors.workflow import inbox
 from executors.workflow.approval import waits_for, whom
 from executors.workflow.inbox import Approval
+from executors.workflow.journal import run_of
+from executors.workflow.progress import Phase
 from platform_api import lookups, notices
 from platform_api.asking import find_request
 from platform_api.commands.uses import users_of
@@ -29,6 +32,7 @@ from policy import store as decisions
 from reconciler import operations
 from reconciler.drift import Difference
 from reconciler.explain import Asked, Explanation, explain
+from reconciler.operation import Operation
 from reconciler.relation import Obstacle
 from reconciler.situation import load
 
@@ -195,14 +199,15 @@ def explanation_of(platform: Platform, request: Request) -> Explanation:
 
 def _explained(platform: Platform, tx: Tx, request: Request) -> Explanation:
     loaded = load(tx, request.uid, platform.clock())
-    obstacle = loaded.situation.obstacle
+    obstacle, newest = loaded.situation.obstacle, operations.newest(tx, request.uid)
     return explain(
         loaded.situation.request,
         loaded.target.owner,
-        operations.newest(tx, request.uid),
+        newest,
         lookups.due_at(tx, request.uid),
         differences_of(platform, tx, request),
         asked=[_asked(approval) for approval in inbox.open_of(tx, request.uid)],
+        signal=_signal_awaited(tx, newest),
         obstacle=obstacle,
         behind=_behind(platform, tx, request, obstacle),
     )
@@ -214,6 +219,18 @@ def _behind(platform: Platform, tx: Tx, request: Request, obstacle: Obstacle | N
         return None
     found = requests.by_names(tx, request.project, [obstacle.ref]).get(obstacle.ref)
     return None if found is None else _explained(platform, tx, found)
+
+
+def _signal_awaited(tx: Tx, operation: Operation | None) -> str:
+    """Return the signal that an operation's run waits for; empty when it waits for none, or is held."""
+    if operation is None or not operation.state.is_open:
+        return ""
+    record = runs.by_key(tx, operation.idempotency_key)
+    if record is None or record.report.state is not RunState.WAITING:
+        return ""
+    run = run_of(runs.entries(tx, record.id))
+    parked = (run.progress[call] for call in run.live if run.progress[call].phase is Phase.PARKED)
+    return "" if run.is_paused else next((each.awaited for each in parked if each.awaited), "")
 
 
 def _asked(approval: Approval) -> Asked:

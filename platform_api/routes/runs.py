@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
+from pydantic import Field
 from starlette.responses import Response
 
 from catalog.actor import Actor
@@ -13,14 +15,16 @@ from executors.runs import RunRecord
 from executors.workflow import history
 from executors.workflow.view import StepView as Step
 from platform_api import lookups
+from platform_api.bodies import JsonBody
+from platform_api.commands import retrying, steering
 from platform_api.commands import runs as commands
-from platform_api.commands import steering
+from platform_api.commands.steering import Signal
 from platform_api.doors import Ending, Ends, List, Parts, PathId, SignedIn, answer_of, answers, refusals
 from platform_api.paging import Page
 from platform_api.parts import Platform
 from platform_api.receipts import Receipt
 from platform_api.run_views import RunView
-from platform_api.wire import At, JsonDocument, Maybe, View
+from platform_api.wire import At, Body, JsonDocument, Maybe, View
 
 router = APIRouter(prefix="/v1/runs/{run_id}", tags=["runs"], responses=refusals(404))
 
@@ -106,6 +110,15 @@ class JournalEntryView(View):
     body: JsonDocument
 
 
+class SignalRequest(Body):
+    """A named event for a run."""
+
+    name: str = Field(description="As the workflow's wait names it: 1 to 63 of a-z, 0-9, . _ -")
+    payload: JsonDocument = Field(
+        default_factory=dict, description="Becomes the outputs of the step that waits for it; at most 64 KiB."
+    )
+
+
 @router.get("", operation_id="getRun")
 def get_run(platform: Parts, actor: SignedIn, run_id: PathId) -> RunView:
     """Show a run."""
@@ -186,11 +199,30 @@ def resume_run(platform: Parts, actor: SignedIn, run_id: PathId, ends: Ends) -> 
     operation_id="retryRun",
     status_code=202,
     response_model=None,
-    responses=answers(RunView, 200, 202),
+    responses=answers(RunView, 200, 202) | refusals(412),
 )
 def retry_run(platform: Parts, actor: SignedIn, run_id: PathId, ends: Ends) -> Response:
-    """Let a failed or stuck run go on from where it failed; its dead letter is settled."""
-    return _settled(platform, actor, run_id, ends, steering.retry)
+    """Let a failed or stuck run go on from where it failed, if policy allows it; settles its dead letter."""
+    return _settled(platform, actor, run_id, ends, retrying.retry)
+
+
+@router.post(
+    "/signals",
+    operation_id="sendSignal",
+    status_code=202,
+    response_model=None,
+    responses=answers(RunView, 200, 202),
+)
+def send_signal(
+    platform: Parts,
+    actor: SignedIn,
+    run_id: PathId,
+    body: Annotated[SignalRequest, Depends(JsonBody(SignalRequest))],
+    ends: Ends,
+) -> Response:
+    """Send a run a named event; one that comes before its wait counts as well."""
+    sent = Signal(body.name, body.payload)
+    return _settled(platform, actor, run_id, ends, partial(steering.signal, sent=sent))
 
 
 Command = Callable[[Platform, Actor, str, str, Receipt[RunRecord]], RunRecord]

@@ -26,7 +26,7 @@ PLATFORM_WIDE: dict[str, str] = {
     "catalog_requirements": "what a published version needs, for everybody",
     "catalog_lifecycles": "where a published version stands for everybody",
     "catalog_contract_tombstones": "what was published once, for everybody",
-    "catalog_contract_controls": "pauses a contract for everybody",
+    "catalog_contract_controls": "pauses a contract for everybody, and outdates old signatures of it",
     "catalog_destinations": "owned by the platform; says itself which projects may use it",
     "platform_api_delegations": "an absence holds wherever its giver has a vote",
     "platform_api_idempotency": "a row is found only by the subject whose answer it repeats",

@@ -273,4 +273,56 @@ WIDER = (
     ),
 )
 
-SCENES = (*FIRST, *WIDER)
+_ASKS_FOR_LONG = _document(
+    _undoable("make"),
+    {
+        "id": "ok",
+        "approval": {
+            "groups": ["sec"],
+            "expires": "3d",
+            "remind": "1d",
+            "escalate": {"after": "2d", "to": ["boss"]},
+        },
+    },
+    _step("open"),
+)
+
+STEADIER = (
+    _scene(
+        "is_retried_while_it_is_cancelled",
+        "0.3.0",
+        _document(_undoable("make"), _undoable("fill", on_unknown="halt"), _step("open")),
+        _done("make"),
+        ["letter", "cancel", {"reason": "not wanted"}],
+        _fails("fill", "unknown"),
+        ["passes", 1],
+        _fails("fill", "unknown"),
+        ["letter", "retry", {}],
+        _done("fill"),
+        _done("fill"),
+        _done("make"),
+    ),
+    _scene(
+        "is_paused_while_it_asks",
+        "0.3.0",
+        _ASKS_FOR_LONG,
+        _done("make"),
+        ["passes", 86400],
+        ["letter", "pause", {"reason": "holidays"}],
+        ["passes", 20 * 86400],
+        ["letter", "resume", {}],
+        ["passes", 86400],
+        ["votes", "ok", "ann", "approve"],
+        _done("open"),
+    ),
+    _scene(
+        "is_left_out",
+        "0.3.0",
+        _document(_undoable("make", retry={**STEADY, "attempts": 1})),
+        ["absent", "make"],
+        ["passes", 1],
+        _fails("make", "transient"),
+    ),
+)
+
+SCENES = (*FIRST, *WIDER, *STEADIER)

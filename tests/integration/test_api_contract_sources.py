@@ -100,6 +100,18 @@ def test_a_tag_and_a_commit_are_as_good_as_a_branch(team: Team) -> None:
     assert (again.status_code, again.json()["is_new"], again.json()["version"]) == (200, False, "1.1.0")
 
 
+def test_an_impact_names_the_commit_so_that_just_that_can_be_published(team: Team) -> None:
+    commit = team.commit(files("1.1.0"))
+    body = {"source": {"git": {"url": team.url, "ref": "main"}}}
+    for query in ("", "?format=json"):
+        seen = team.doors("pia", "POST", f"/v1/contracts/impact{query}", body).json()["source"]["git"]
+        assert (seen["ref"], seen["commit"]) == ("main", commit)
+    team.commit(files("1.2.0"))
+    assert team.publish(commit).json()["version"] == "1.1.0"
+    sent = team.doors("pia", "POST", "/v1/contracts/impact", {"files": files("1.2.0")}).json()
+    assert "source" not in sent
+
+
 def test_where_a_revision_came_from_is_where_it_came_from_first(team: Team) -> None:
     team.commit(files("1.1.0"))
     first = team.publish().json()

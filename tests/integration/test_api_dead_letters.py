@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from executors import claims, dead_letters, gates, late_answers
+from executors.backlog import backlog
 from executors.claims import ClaimedRun, Page
 from executors.dead_letters import Reason
 from executors.gates import Asked, GateKind
@@ -15,6 +16,7 @@ from executors.late_answers import LateAnswer
 from executors.port import RunReport, RunState
 from reconciler import operations
 from reconciler.operation import OperationState
+from reconciler.situation import load
 from tests.doors import Doors, open_doors
 from tests.factories import an_operation
 from tests.operations import a_run
@@ -48,6 +50,7 @@ def stuck(doors: Doors, project: str = "shop", name: str = "orders-db", who: str
             idempotency_key=f"key-{run_id}",
             state=OperationState.STUCK,
             finished_at=now,
+            desired_digest=load(tx, request["uid"], now).situation.desired_digest,
         )
         operations.begin(tx, operation)
     return run_id
@@ -115,6 +118,17 @@ def test_a_run_whose_operation_was_followed_by_another_is_not_tried_again(doors:
     refused = doors("dora", "POST", f"/v1/runs/{run_id}/retry")
     assert (refused.status_code, refused.json()["code"]) == (409, "run_superseded")
     assert listed(doors, "dora") == [run_id], "nothing is half done"
+
+
+def test_what_is_listed_is_what_is_counted(doors: Doors, run_id: str) -> None:
+    def counted() -> int:
+        with doors.platform.db.read() as tx:
+            return backlog(tx, doors.clock()).dead
+
+    other = stuck(doors, name="other-db")
+    assert (listed(doors, "dora"), counted()) == ([run_id, other], 2)
+    a_run(doors, "shop", doors("dora", "GET", f"/v1/runs/{run_id}").json()["request_uid"])
+    assert (listed(doors, "dora"), counted()) == ([other], 1), "another run came after it"
 
 
 @pytest.mark.parametrize("action", ["pause", "resume"])

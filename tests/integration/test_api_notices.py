@@ -79,6 +79,24 @@ def test_every_answer_about_a_request_carries_the_notice(doors: Doors, things: T
         assert parsedate_to_datetime(answer.headers["Sunset"]).isoformat() == SUNSET
 
 
+@pytest.mark.parametrize("operation", ["update", "delete"])
+def test_a_plan_and_what_comes_of_it_carry_the_notice(doors: Doors, things: Things, operation: str) -> None:
+    doors.submit(f"plan-{operation}", version="1.0.0")
+    wish: dict[str, Any] = {"contract": NAME, "version": "1.0.0", "inputs": {"size": "m"}}
+    body = {"operation": operation, "name": f"plan-{operation}"} | (wish if operation == "update" else {})
+    made = doors("dora", "POST", "/v1/projects/shop/plans", body)
+    assert made.status_code == 201, made.text
+    one = f"/v1/projects/shop/plans/{made.json()['id']}"
+    for answer in (
+        made,
+        doors("dora", "GET", one),
+        doors("dora", "POST", f"{one}/submit?dry_run=true"),
+        doors("dora", "POST", f"{one}/submit"),
+    ):
+        assert answer.is_success, answer.text
+        assert said(answer)[1] == "Mon, 01 Jun 2026 00:00:00 GMT"
+
+
 def test_refusals_about_a_request_carry_it_too(doors: Doors, things: Things) -> None:
     outdated = {"If-Match": '"77"'}
     for answer in (

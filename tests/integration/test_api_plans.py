@@ -11,6 +11,7 @@ import pytest
 from catalog import requests
 from catalog.digest import JsonObject
 from platform_api.housekeeping import tidy
+from platform_api.tables import plans
 from policy.engine import PolicyBundle, RawSets
 from tests.doors import Doors, ScriptedEngine, open_doors, wanted
 from tests.factories import contract_document, contract_files
@@ -89,6 +90,8 @@ def test_a_kept_plan_is_what_a_dry_run_answers(doors: Doors) -> None:
         "destination": {"name": "pg-1", "revision": 1},
         "policy": {"revision": dry["policy"]["revision"], "outcome": "allow"},
         "action": "provision",
+        "uses": {},
+        "children": {},
     }
 
 
@@ -143,12 +146,20 @@ def test_a_body_that_plans_nothing_is_refused_with_its_place(
         ({"operation": "delete", "name": "other"}, 404, "request_not_found"),
         ({"operation": "create", **wanted("b", contract="none")}, 404, "contract_not_found"),
         ({"operation": "update", **wanted(environment="prod")}, 422, "field_immutable"),
+        ({"operation": "create", **wanted("b", uses=[{"request": "no"}])}, 422, "used_request_missing"),
+        ({"operation": "update", **wanted(uses=[{"request": "no"}])}, 422, "used_request_missing"),
+        ({"operation": "update", **wanted(uses=[{"request": "orders-db"}])}, 422, "dependency_cycle"),
+        ({"operation": "create", **wanted("b", uses=[{"request": "going"}])}, 409, "used_request_leaving"),
+        ({"operation": "delete", "name": "orders-db"}, 409, "in_use"),
     ],
 )
 def test_a_plan_is_refused_for_what_the_request_would_be_refused_for(
     doors: Doors, body: dict[str, Any], status: int, code: str
 ) -> None:
     doors.submit()
+    doors.submit("user", uses=[{"request": "orders-db"}])
+    doors.submit("going")
+    doors("dora", "DELETE", "/v1/projects/shop/requests/going", headers={"If-Match": "*"})
     answer = doors("dora", "POST", PLANS, body)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
 
@@ -395,6 +406,35 @@ def test_a_plan_of_a_change_is_stale_once_the_request_is_another(
     assert (answer.status_code, answer.json()["code"]) == (409, "plan_stale")
     found = {each["pointer"] for each in answer.json()["changes"]}
     assert found - {"/contract"} == pointers
+
+
+def test_a_plan_is_stale_once_what_it_uses_is_another_of_the_same_name(doors: Doors) -> None:
+    doors.submit()
+    plan = planned(doors, name="user", uses=[{"request": "orders-db"}])
+    delete(doors)
+    gone = submit(doors, plan)
+    doors.submit()
+    another = submit(doors, plan)
+    for answer in (gone, another):
+        assert (answer.status_code, answer.json()["code"]) == (409, "plan_stale")
+        assert {each["pointer"] for each in answer.json()["changes"]} == {"/uses/orders-db"}
+
+
+def test_what_it_uses_may_not_become_another_during_the_last_look_either(doors: Doors) -> None:
+    doors.submit()
+    plan = planned(doors, name="user", uses=[{"request": "orders-db"}])
+    doors.platform.admission.engine = Interrupting(2, lambda: delete_and_ask_anew(doors))
+    answer = submit(doors, plan)
+    assert (answer.status_code, answer.json()["code"]) == (409, "plan_stale")
+    assert doors("dora", "GET", "/v1/projects/shop/requests/user").status_code == 404
+
+
+def test_a_plan_from_before_an_upgrade_is_bound_to_what_was_known_then(doors: Doors) -> None:
+    plan = planned(doors)
+    old = {name: value for name, value in plan["binding"].items() if name not in ("uses", "children")}
+    with doors.platform.db.write() as tx:
+        tx.execute(plans.update().values(binding=old))
+    assert submit(doors, plan).status_code == 202
 
 
 def test_a_plan_that_follows_the_newest_is_stale_when_the_newest_takes_no_such_inputs(doors: Doors) -> None:

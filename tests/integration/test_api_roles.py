@@ -49,7 +49,7 @@ MAY = {
     **dict.fromkeys(["submitCapabilityRequest", "replaceCapabilityRequest"], REQUESTERS),
     **dict.fromkeys(["patchCapabilityRequest", "deleteCapabilityRequest"], REQUESTERS),
     **dict.fromkeys(["upgradeRequest", "pinRequest", "rollBackRequest"], REQUESTERS),
-    **dict.fromkeys(["cancelRun", "pauseRun", "resumeRun", "retryRun"], REQUESTERS),
+    **dict.fromkeys(["cancelRun", "pauseRun", "resumeRun", "retryRun", "sendSignal"], REQUESTERS),
     **dict.fromkeys(["makePlan", "listPlans", "getPlan", "submitPlan"], REQUESTERS),
     **dict.fromkeys(["listDeadLetters", "listBreakers"], EVERYBODY),
     "migrateRun": ADMIN,  # or a publisher who may read the project

@@ -16,6 +16,7 @@ from platform_api.signing import PrivateKey
 from tests.doors import Doors, open_doors
 from tests.factories import START, contract_document, contract_files
 
+PLACE = "/v1/contracts/postgres-database/versions"
 KEY, OTHER, STRANGER = (signing.new_private_key() for _ in range(3))
 
 
@@ -143,6 +144,65 @@ def test_exactly_what_is_published_may_come_again_with_its_old_signature(strict:
     again = publish(strict, body)
     assert (again.status_code, again.json()["is_new"]) == (200, False)
     refused(strict, {"files": body["files"]}, "signature_missing")
+
+
+def end(doors: Doors, version: str, *, times: tuple[str, ...] = ("deprecated", "retired")) -> None:
+    """Bring a version to the end of its life, and delete it."""
+    place, headers = f"{PLACE}/{version}", {"If-Match": "*"}
+    for state in times:
+        moved = doors("pia", "PUT", f"{place}/lifecycle", {"state": state}, headers=headers)
+        assert moved.status_code == 200, moved.text
+    assert doors("pia", "DELETE", place, headers=headers).status_code == 204
+
+
+def test_a_deleted_version_goes_on_outdating_what_was_signed_before_it(strict: Doors) -> None:
+    older, newer = signed(files("1.1.0"), minutes=1), signed(files("1.2.0"), minutes=5)
+    assert publish(strict, newer).status_code == 201
+    end(strict, "1.2.0")
+    refused(strict, older, "signature_replayed")
+    refused(strict, newer, "signature_replayed")
+    refused(strict, signed(files("1.3.0"), minutes=5), "signature_replayed")
+    assert publish(strict, signed(files("1.2.0"), minutes=6)).status_code == 201
+
+
+def test_a_draft_is_not_replaced_nor_published_by_what_was_signed_before_it(strict: Doors) -> None:
+    older = signed(files("2.0.0", description="Vulnerable."), minutes=1)
+    newer = signed(files("2.0.0", description="Mended."), minutes=5)
+    assert publish(strict, older | {"draft": True}).status_code == 201
+    assert publish(strict, newer | {"draft": True}).status_code == 201
+    refused(strict, older, "signature_replayed")
+    refused(strict, older | {"draft": True}, "signature_replayed")
+    assert publish(strict, newer).status_code == 201
+    assert strict("dora", "GET", f"{PLACE}/2.0.0").json()["description"] == "Mended."
+    assert strict("dora", "GET", f"{PLACE}/2.0.0/lifecycle").json()["state"] == "published"
+
+
+def test_a_draft_outdates_nothing_but_its_own_content_before(strict: Doors) -> None:
+    draft = signed(files("2.0.0"), minutes=8)
+    assert publish(strict, draft | {"draft": True}).status_code == 201
+    assert publish(strict, signed(files("1.1.0"), minutes=5)).status_code == 201
+    assert publish(strict, draft).status_code == 201
+    refused(strict, signed(files("1.2.0"), minutes=8), "signature_replayed")
+
+
+def test_a_draft_that_was_overtaken_is_signed_anew_before_it_is_published(strict: Doors) -> None:
+    draft = signed(files("2.0.0"), minutes=1)
+    assert publish(strict, draft | {"draft": True}).status_code == 201
+    assert publish(strict, signed(files("1.1.0"), minutes=5)).status_code == 201
+    refused(strict, draft, "signature_replayed")
+    assert publish(strict, signed(files("2.0.0"), minutes=6)).status_code == 201
+
+
+def test_a_deleted_draft_outdates_nothing(strict: Doors) -> None:
+    assert publish(strict, signed(files("2.0.0"), minutes=5) | {"draft": True}).status_code == 201
+    end(strict, "2.0.0", times=())
+    assert publish(strict, signed(files("1.1.0"), minutes=1)).status_code == 201
+
+
+def test_a_dry_run_outdates_nothing(strict: Doors) -> None:
+    newer = signed(files("1.2.0"), minutes=5)
+    assert publish(strict, newer, params={"dry_run": True}).is_success
+    assert publish(strict, signed(files("1.1.0"), minutes=1)).status_code == 201
 
 
 def test_contracts_do_not_outdate_one_another(strict: Doors) -> None:

@@ -83,7 +83,7 @@ def test_every_operation_is_looked_at(doors: Doors) -> None:
 def _is_by_id(operation: Operation) -> bool:
     return operation.id in {
         *("getRun", "listRunSteps", "listRunEvents", "cancelRun", "migrateRun", "getDecision"),
-        *("pauseRun", "resumeRun", "retryRun", "listLateAnswers"),
+        *("pauseRun", "resumeRun", "retryRun", "sendSignal", "listLateAnswers"),
         *("listDecisions", "listAudit", "verifyAudit"),
         *("getApproval", "voteOnApproval", "claimApproval", "delegateApproval"),
     }

@@ -197,6 +197,41 @@ def test_reminders_escalation_and_expiry_come_in_their_time(stage: Stage) -> Non
     assert told.count("ApprovalEscalated") == 1
 
 
+def test_time_does_not_run_out_while_the_run_is_paused(stage: Stage) -> None:
+    stage.publish(expires="3d")
+    stage.request()
+    [approval] = stage.asked()
+    run = f"/v1/runs/{approval['run_id']}"
+    assert stage.doors("dora", "POST", f"{run}/pause").status_code == 202
+    stage.settle()
+    stage.sleep(4 * DAY)
+    [paused] = stage.asked()
+    assert paused.get("expires_at") is None
+    claim = stage.doors("anna-s", "POST", f"/v1/approvals/{approval['id']}/claim", {"minutes": 60})
+    assert claim.status_code == 202, claim.text
+    assert stage.doors("dora", "POST", f"{run}/resume").status_code == 202
+    stage.settle()
+    [resumed] = stage.asked()
+    assert resumed["expires_at"] > approval["expires_at"]
+    assert stage.vote("anna-s", resumed).status_code == 202
+    assert stage.shown()["phase"] == "ready"
+
+
+def test_a_vote_in_a_long_pause_counts_and_what_follows_waits_for_its_end(stage: Stage) -> None:
+    stage.publish(expires="3d")
+    stage.request()
+    [approval] = stage.asked()
+    run = f"/v1/runs/{approval['run_id']}"
+    stage.doors("dora", "POST", f"{run}/pause")
+    stage.settle()
+    stage.sleep(4 * DAY)
+    assert stage.vote("anna-s", approval).status_code == 202
+    assert stage.world.done() == ["before"]
+    stage.doors("dora", "POST", f"{run}/resume")
+    stage.settle()
+    assert stage.shown()["phase"] == "ready"
+
+
 def test_an_expiry_that_escalates_asks_others_and_lasts_as_long_again(stage: Stage) -> None:
     stage.publish(expires="1d", on_expiry="escalate", escalate={"after": "30d", "to": ["ciso"]})
     stage.request()

@@ -9,6 +9,7 @@ import pytest
 
 from catalog import audit
 from reconciler.tables import git_outbox
+from tests.engine import fails_for_good
 from tests.stage import CONTRACT, PATH, Stage, open_stage
 from tests.versions_ground import (
     EXPRESSIONS,
@@ -116,6 +117,35 @@ def test_a_fixed_version_is_taken_by_itself(stage: Stage) -> None:
     assert "failed_version" not in shown
 
 
+def runs_of(stage: Stage) -> int:
+    return len(stage.doors("dora", "GET", f"{PATH}/runs").json()["items"])
+
+
+def test_no_version_that_failed_is_tried_again_when_a_newer_one_failed_as_well(stage: Stage) -> None:
+    stage.request()
+    for version in ("1.1.0", "1.2.0"):
+        failing(stage, version, 5)
+        publish(stage, version)
+    assert (stage.shown()["failed_version"], runs_of(stage)) == ("1.2.0", 3)
+    deprecate(stage, "1.2.0")
+    assert "the upgrade from 1.0.0 to 1.1.0 failed" in condition(stage, "Applied")["message"]
+    deprecate(stage, "1.2.0", "published")
+    stage.sleep(timedelta(hours=1))
+    assert (on(stage)[1:], stage.shown()["failed_version"], runs_of(stage)) == (("1.0.0",) * 2, "1.2.0", 3)
+
+
+def test_whoever_asks_has_every_version_that_failed_tried_again(stage: Stage) -> None:
+    stage.request()
+    for version in ("1.1.0", "1.2.0"):
+        failing(stage, version)
+        publish(stage, version)
+    deprecate(stage, "1.2.0")
+    act(stage, "reconcile")
+    assert (on(stage)[2], "failed_version" in stage.shown()) == ("1.1.0", False)
+    deprecate(stage, "1.2.0", "published")
+    assert on(stage)[2] == "1.2.0"
+
+
 def test_a_buggy_conversion_leaves_nothing_behind_for_the_fixed_one(stage: Stage) -> None:
     stage.request(inputs={"size": "m"})
     failing(stage, "2.0.0")
@@ -134,6 +164,39 @@ def test_a_failed_run_that_is_tried_again_ends_the_failed_upgrade(stage: Stage) 
     stage.settle()
     shown = stage.shown()
     assert (shown["phase"], on(stage)[2], "failed_version" in shown) == ("ready", "2.0.0", False)
+
+
+def test_trying_again_what_mends_the_delivered_does_not_try_the_failed_upgrade(stage: Stage) -> None:
+    stage.request()
+    failing(stage, "2.0.0")
+    publish(stage, "2.0.0")
+    stage.world.script["look"] += [lambda _call: {"id": "look", "exists": False}]
+    stage.world.script["v1-0-0"] += [fails_for_good]
+    stage.sleep(timedelta(hours=1))
+    assert stage.world.done() == ["v1-0-0"]
+    [newest, *_] = stage.doors("dora", "GET", f"{PATH}/runs").json()["items"]
+    assert stage.doors("dora", "POST", f"/v1/runs/{newest['id']}/retry").status_code == 202
+    stage.settle()
+    assert stage.world.done() == ["v1-0-0", "v1-0-0"]
+    assert stage.shown()["failed_version"] == "2.0.0"
+
+
+@pytest.mark.parametrize("is_deleted", [False, True], ids=["retired", "deleted"])
+def test_a_failed_upgrade_to_a_version_that_ended_is_not_tried_again(
+    stage: Stage, *, is_deleted: bool
+) -> None:
+    stage.request()
+    failing(stage, "2.0.0")
+    publish(stage, "2.0.0")
+    [newest, *_] = stage.doors("dora", "GET", f"{PATH}/runs").json()["items"]
+    for state in ("deprecated", "retired"):
+        assert deprecate(stage, "2.0.0", state).status_code == 200
+    if is_deleted:
+        where = f"/v1/contracts/{CONTRACT}/versions/2.0.0"
+        assert stage.doors("pia", "DELETE", where, headers={"If-Match": "*"}).status_code == 204
+    assert stage.doors("dora", "POST", f"/v1/runs/{newest['id']}/retry").status_code == 409
+    stage.sleep(timedelta(hours=1))
+    assert (on(stage)[1:], stage.shown()["phase"], runs_of(stage)) == (("1.0.0",) * 2, "ready", 2)
 
 
 def test_a_rollback_after_a_failed_upgrade_stays_on_what_is_delivered(stage: Stage) -> None:
@@ -200,6 +263,20 @@ def test_an_upgrade_moves_a_pin_to_the_newest_version_that_fits_its_inputs(stage
     assert act(stage, "upgrade").json()["version"] == "1.2.0"
     assert on(stage) == ("1.2.0", "1.2.0", "1.2.0")
     refused(act(stage, "upgrade"), 422, "invalid_inputs")
+
+
+def test_an_upgrade_moves_a_pin_to_a_pre_release_only_once_that_was_promoted(stage: Stage) -> None:
+    stage.request(version="1.0.0")
+    publish(stage, "2.0.0-rc.1")
+    assert act(stage, "upgrade").status_code == 200, "there is nothing to go to"
+    publish(stage, "2.0.0", spec={"inputs": GIB})
+    refused(act(stage, "upgrade"), 422, "invalid_inputs")
+    assert on(stage)[0] == "1.0.0"
+    publish(stage, "3.0.0-rc.1")
+    where = f"/v1/contracts/{CONTRACT}/versions/3.0.0-rc.1/canary"
+    answer = stage.doors("pia", "PUT", where, {"share": 100}, headers={"If-Match": "*"})
+    assert answer.is_success, answer.text
+    assert act(stage, "upgrade").json()["version"] == "3.0.0-rc.1"
 
 
 def test_an_upgrade_goes_where_it_is_sent(stage: Stage) -> None:

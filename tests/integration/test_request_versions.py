@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from platform_api import admission
+from platform_api.commands import requests as commands
 from tests.stage import CONTRACT, Stage, open_stage
 from tests.versions_ground import (
     GIB,
@@ -192,3 +194,92 @@ def test_what_keeps_it_from_a_version_is_forgotten_with_the_next_wish(stage: Sta
         answer = stage.doors("dora", method, path, changes, headers={"If-Match": "*"}).json()
         assert "InputsDoNotFit" not in {each["reason"] for each in answer["conditions"]}, method
     stage.settle()
+
+
+# --- a change, and a move beside it -------------------------------------------------------
+
+
+def moves_meanwhile(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the request go to 1.1.0 and 1.0.0 retire while policy is asked about the next change."""
+    admit = admission.admit
+
+    def after_the_move(*parts: Any, **more: Any) -> Any:
+        decision = admit(*parts, **more)
+        monkeypatch.setattr(commands, "admit", admit)
+        publish(stage, "1.1.0")
+        deprecate(stage, "1.0.0")
+        assert deprecate(stage, "1.0.0", "retired").status_code == 200
+        return decision
+
+    monkeypatch.setattr(commands, "admit", after_the_move)
+
+
+def test_a_change_of_labels_leaves_the_version_to_which_the_request_went_meanwhile(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.request()
+    moves_meanwhile(stage, monkeypatch)
+    where = "/v1/projects/shop/requests/orders"
+    answer = stage.doors("dora", "PATCH", where, {"labels": {"a": "b"}}, headers={"If-Match": "*"})
+    assert (answer.status_code, answer.json()["contract_version"]) == (200, "1.1.0")
+    assert (stage.shown()["labels"], on(stage)) == ({"a": "b"}, ("", "1.1.0", "1.1.0"))
+
+
+def test_inputs_are_not_written_for_a_version_that_retired_meanwhile(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.request()
+    moves_meanwhile(stage, monkeypatch)
+    refused(patch(stage, inputs={"size": "l"}), 409, "version_retired")
+    assert (on(stage), applied_inputs(stage)["size"]) == (("", "1.1.0", "1.1.0"), "s")
+    assert patch(stage, inputs={"size": "l"}).status_code == 202
+
+
+@pytest.mark.parametrize("value", [1, 1.0, 0])
+def test_a_value_that_only_python_takes_for_the_same_is_checked(stage: Stage, value: float) -> None:
+    stage.request(inputs={"size": "s", "backups": bool(value)})
+    refused(patch(stage, inputs={"size": "s", "backups": value}), 422, "invalid_inputs")
+    assert patch(stage, inputs={"size": "s", "backups": bool(value)}).status_code == 200
+
+
+def test_a_number_that_becomes_another_kind_of_number_is_a_change(stage: Stage) -> None:
+    publish(stage, "2.0.0", spec={"inputs": GIB})
+    stage.request(inputs={"gib": 2})
+    assert patch(stage, inputs={"gib": 2.0}).status_code == 202
+    assert patch(stage, inputs={"gib": 2.0}).status_code == 200
+
+
+# --- secrets ------------------------------------------------------------------------------
+
+
+def a_token(**more: Any) -> dict[str, Any]:
+    properties = {"token": {"type": "string", **more}}
+    return {"inputs": {"type": "object", "additionalProperties": False, "properties": properties}}
+
+
+def test_a_secret_in_clear_is_not_taken_along_to_where_the_field_became_sensitive(stage: Stage) -> None:
+    publish(stage, "2.0.0", spec=a_token())
+    stage.request(inputs={"token": "hunter2"})
+    publish(stage, "3.0.0", spec=a_token(**{"x-sensitive": True}))
+    assert on(stage) == ("", "2.0.0", "2.0.0")
+    available = condition(stage, "Available")
+    assert available["reason"] == "InputsDoNotFit"
+    assert "/inputs/token" in available["message"]
+    assert "hunter2" not in available["message"]
+    [finding] = refused(patch(stage, version="3.0.0"), 422, "invalid_inputs")["errors"]
+    assert (finding["pointer"], finding["code"]) == ("/inputs/token", "secret_value_refused")
+    assert patch(stage, inputs={"token": "secret://env/AVOW_SECRET_TOKEN"}).status_code == 202
+    assert on(stage) == ("", "3.0.0", "3.0.0")
+
+
+def test_a_sensitive_input_further_down_takes_no_secret_in_clear(stage: Stage) -> None:
+    secret = {"type": "string", "x-sensitive": True}
+    inner = {"type": "object", "additionalProperties": False, "properties": {"key": secret}}
+    properties = {"by": {"$ref": "#/$defs/secret"}, "login": inner}
+    schema = {"type": "object", "additionalProperties": False, "properties": properties}
+    publish(stage, "2.0.0", spec={"inputs": schema | {"$defs": {"secret": secret}}})
+    body = {"name": "new", "contract": CONTRACT, "inputs": {"by": "hunter2", "login": {"key": "hunter2"}}}
+    answer = stage.doors("dora", "POST", "/v1/projects/shop/requests", body)
+    found = refused(answer, 422, "invalid_inputs")["errors"]
+    assert [each["pointer"] for each in found] == ["/inputs/by", "/inputs/login/key"]
+    assert "hunter2" not in answer.text

@@ -202,6 +202,23 @@ def test_a_queued_deletion_is_shown_and_happens_when_the_last_user_is_gone(villa
     assert village.things.story[-3:] == ["-orders", "-billing", "-net"]
 
 
+@pytest.mark.parametrize("used", ["net", "home-db"], ids=["itself", "its child"])
+def test_a_queued_deletion_happens_when_the_last_user_uses_something_else(
+    village: Village, used: str
+) -> None:
+    village.offer("site", children=[{"name": "db", "contract": "database", "version": "^1.0.0"}])
+    village.ask("home", "site")
+    village.ask("net", "network")
+    village.ask("orders", "database", uses=[used])
+    queued = used.partition("-")[0]
+    assert village.delete(queued, "?when_unused=true").json()["deletion_queued_at"]
+    village.change("orders", labels={"a": "b"})
+    assert queued in village.phases()
+    village.change("orders", uses=["net"] if queued == "home" else [])
+    assert not {queued, used} & set(village.phases())
+    assert village.phases()["orders"] == "ready"
+
+
 def test_a_queued_deletion_refuses_new_uses(village: Village) -> None:
     village.ask("net", "network")
     village.ask("orders", "database", uses=["net"])

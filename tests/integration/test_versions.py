@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from catalog import audit
+from catalog import audit, contracts
 from executors import runs
 from executors.workflow import history
+from platform_api.commands import migrations
+from reconciler.migrants import migrating_to
 from tests.engine import document, step, undoable
 from tests.factories import contract_document, contract_files
 from tests.stage import CONTRACT, PATH, Stage, open_stage
@@ -279,3 +281,80 @@ def test_the_only_version_is_no_canary(stage: Stage) -> None:
     where = f"/v1/contracts/{CONTRACT}/versions/1.0.0/canary"
     answer = stage.doors("pia", "PUT", where, {"share": 5}, headers={"If-Match": "*"})
     assert (answer.status_code, answer.json()["code"]) == (409, "canary_alone")
+
+
+# --- a version to which runs go over ------------------------------------------------------
+
+
+def ending(stage: Stage, version: str = "2.0.0") -> Any:
+    """Have a version deprecated and retired; return the last answer."""
+    where, head = f"/v1/contracts/{CONTRACT}/versions/{version}/lifecycle", {"If-Match": "*"}
+    assert stage.doors("pia", "PUT", where, {"state": "deprecated"}, headers=head).is_success
+    return stage.doors("pia", "PUT", where, {"state": "retired"}, headers=head)
+
+
+def told_to_go(stage: Stage) -> None:
+    """Have the run of `orders` told to go over, and nobody take that in yet."""
+    stage.request()
+    publish(stage, *NEW, version="2.0.0")
+    wanted = {"contract_version": "2.0.0", "mapping": MAPPING}
+    answer = stage.doors("admin", "POST", f"/v1/runs/{run_of(stage)['id']}/migrate", wanted)
+    assert answer.status_code == 202, answer.text
+
+
+@pytest.mark.parametrize("is_taken_in", [False, True])
+def test_a_version_to_which_a_run_goes_over_is_in_use(stage: Stage, *, is_taken_in: bool) -> None:
+    told_to_go(stage)
+    if is_taken_in:
+        while stage._drive():
+            pass
+    answer = ending(stage)
+    assert (answer.status_code, answer.json()["code"]) == (409, "version_in_use")
+    assert "shop/orders" in answer.text
+    stage.settle()
+    signal(stage)
+    assert "scan" in stage.world.done(), "it was delivered from the version that was in use"
+    assert stage.shown()["phase"] == "ready"
+
+
+def test_a_letter_that_a_run_refuses_keeps_no_version_in_use(stage: Stage) -> None:
+    stage.request()
+    publish(stage, *NEW, version="2.0.0")
+    run_id = run_of(stage)["id"]
+    with stage.doors.platform.db.read() as tx:
+        key = runs.load(tx, "shop", run_id).idempotency_key
+        digest = contracts.load(tx, CONTRACT, "2.0.0").digest
+    stage.doors.platform.executors["workflow"].cancel(key, "it comes first")
+    wanted = {"contract_version": "2.0.0", "mapping": MAPPING}
+    assert stage.doors("admin", "POST", f"/v1/runs/{run_id}/migrate", wanted).status_code == 202
+    assert len(coming(stage, digest)) == 1
+    stage._drive()
+    entries = stage.doors("dora", "GET", f"/v1/runs/{run_id}/events").json()["items"]
+    assert "Migrated" not in {each["type"] for each in entries}
+    assert coming(stage, digest) == []
+
+
+def coming(stage: Stage, digest: str) -> list[str]:
+    with stage.doors.platform.db.read() as tx:
+        return migrating_to(tx, digest)
+
+
+def test_no_run_goes_over_to_a_version_that_ended_meanwhile(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.request()
+    publish(stage, *NEW, version="2.0.0")
+    judged = migrations._goal
+
+    def after_the_end(*parts: Any) -> Any:
+        goal = judged(*parts)
+        assert ending(stage).status_code == 200
+        return goal
+
+    monkeypatch.setattr(migrations, "_goal", after_the_end)
+    answer = migrate(stage)
+    assert (answer.status_code, answer.json()["code"]) == (409, "version_not_followed")
+    assert "retired" in answer.json()["detail"]
+    stage.settle()
+    signal(stage)
+    assert (stage.shown()["phase"], stage.shown()["contract_version"]) == ("ready", "1.0.0")

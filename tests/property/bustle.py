@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -17,7 +18,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from platform_api.problems import pages
-from tests.engine import fails_for_good
+from policy.admit import Admission
+from policy.decision import Decision
+from policy.document import Query
+from tests.engine import Behaviour, fails_for_good, fails_for_now
 from tests.property.orphans import Seen, look, unmet_by
 from tests.village import WHERE, Village, bundle
 
@@ -168,9 +172,37 @@ class Bustle(RuleBasedStateMachine):
 
     # --- what goes on meanwhile -----------------------------------------------------------
 
-    @rule(name=names)
-    def next_one_fails(self, name: str) -> None:
-        self.village.things.script[name].append(fails_for_good)
+    @rule(name=names, how=st.sampled_from((fails_for_good, fails_for_now)))
+    def next_one_fails(self, name: str, how: Behaviour) -> None:
+        self.village.things.script[name].append(how)
+
+    @precondition(lambda self: self.seen.names)
+    @rule(at=indexes)
+    def retry(self, at: int) -> None:
+        """Have the newest run of a request tried again."""
+        for run in self._runs(at)[:1]:
+            self._do("dora", "POST", f"/v1/runs/{run}/retry")
+
+    @precondition(lambda self: self.seen.names)
+    @rule(at=indexes, version=versions)
+    def migrate(self, at: int, version: str) -> None:
+        """Have the newest run of a request go over to another version, when it is parked."""
+        for run in self._runs(at)[:1]:
+            self._do("admin", "POST", f"/v1/runs/{run}/migrate", {"contract_version": version})
+
+    @rule(count=st.sampled_from((1, 4, 12)))
+    def passes_while_versions_end(self, count: int) -> None:
+        """Do some of what is due, and have whatever version policy is asked about taken away meanwhile."""
+        village, asked = self.village, self.village.reconciler
+        village.reconciler = replace(asked, admission=_Meddling(asked.admission, self._end_asked))  # type: ignore[arg-type]  # it answers as the one behind it
+        try:
+            self.passes(count)
+        finally:
+            village.reconciler = asked
+
+    def _end_asked(self, query: Query) -> None:
+        self.nothing_is_orphaned()
+        self.end(query.contract.name, query.contract.version)
 
     @rule(count=st.sampled_from((1, 2, 3, 4, 12)))
     def passes(self, count: int) -> None:
@@ -235,6 +267,11 @@ class Bustle(RuleBasedStateMachine):
         used = [each for each in self.seen.names if each != name][:1] if is_used else []
         return {"name": name, "contract": contract, "uses": used} | ({"version": wish} if wish else {})
 
+    def _runs(self, at: int) -> list[str]:
+        """Return the runs of a request, the newest first."""
+        listed = self.village.doors("dora", "GET", f"{self._request(at)}/runs").json()["items"]
+        return [each["id"] for each in listed]
+
     def _request(self, at: int) -> str:
         return f"{WHERE}/{self.seen.names[at % len(self.seen.names)]}"
 
@@ -249,6 +286,21 @@ class Bustle(RuleBasedStateMachine):
         what = path.rpartition("/")[2].partition("?")[0] if "/actions/" in path else path.split("/")[2]
         self.tally[f"{method} {what} {code}".rstrip()] += 1
         return answer
+
+
+class _Meddling:
+    """Admission, with something done before it answers."""
+
+    def __init__(self, admission: Admission, before: Callable[[Query], None]) -> None:
+        self._admission = admission
+        self._before = before
+
+    def decide(self, query: Query) -> Decision:
+        self._before(query)
+        return self._admission.decide(query)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._admission, name)
 
 
 def _at(name: str, version: str) -> str:

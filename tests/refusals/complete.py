@@ -32,6 +32,7 @@ OTHER_DOORS = (
     "platform_api.commands.approvals",
     "platform_api.commands.delegations",
     "platform_api.commands.migrations",
+    "platform_api.commands.retrying",
     "platform_api.commands.runs",
     "platform_api.commands.steering",
     "platform_api.delegations",

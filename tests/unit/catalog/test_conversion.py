@@ -112,3 +112,31 @@ def test_what_conversions_made_before_is_what_the_next_one_starts_from() -> None
 
 def test_a_request_that_says_nothing_of_it_was_written_for_the_version_that_it_is_on() -> None:
     assert written_for(replace(a_request(), inputs_version=None)) == "1.0.0"
+
+
+SECRET = {"type": "string", "x-sensitive": True}
+
+
+def test_a_secret_in_clear_does_not_fit_where_the_field_became_sensitive() -> None:
+    target = contract(properties={"token": SECRET})
+    fit = fitting(target, a_request(inputs={"token": "hunter2"}))
+    assert (fit.reason, [each.pointer for each in fit.findings]) == ("InputsDoNotFit", ["/inputs/token"])
+    assert "hunter2" not in repr(fit.findings)
+    assert fitting(target, a_request(inputs={"token": "secret://env/AVOW_SECRET_X"})).is_good
+
+
+def test_a_conversion_makes_no_secret_in_clear() -> None:
+    made = {"from": "^1.0.0", "inputs": {"login": "{'key': inputs.token}", "token": "null"}}
+    target = contract(
+        properties={
+            "login": {"type": "object", "properties": {"key": {"$ref": "#/properties/key"}}},
+            "key": SECRET,
+        },
+        conversion=made,
+    )
+    fit = fitting(target, a_request(inputs={"token": "hunter2"}))
+    assert (fit.reason, [each.pointer for each in fit.findings]) == (
+        "ConversionFailed",
+        ["/inputs/login/key"],
+    )
+    assert fitting(target, a_request(inputs={"token": "secret://env/AVOW_SECRET_X"})).is_converted

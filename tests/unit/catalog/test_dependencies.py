@@ -107,6 +107,15 @@ def test_ranges_without_a_common_version_contradict_one_another_at_any_distance(
     )
 
 
+@pytest.mark.parametrize(
+    ("one", "other"), [("^1.0.0", ">=1.9.0-rc.1 <1.9.0"), ("<1.0.1", ">1.0.0")], ids=["pre-releases", "gap"]
+)
+def test_ranges_with_no_version_between_their_ends_contradict_one_another(one: str, other: str) -> None:
+    shelf: Shelf = {"service": {"1.0.0": [need("dns", one), need("dns", other, "requires/1")]}, "dns": {}}
+    [finding] = relation_findings(shelf, ("service", "1.0.0"), SPEC)
+    assert finding.code == "dependency_conflict"
+
+
 def test_ranges_that_overlap_do_not_contradict_one_another() -> None:
     shelf: Shelf = {
         "service": {"1.0.0": [need("dns", ">=1.0.0 <3.0.0"), need("network", "^1.0.0", "requires/1")]},

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.digest import JsonObject
-from catalog.expression import MAX_ELEMENTS, Unanswerable, Unfit, expression
+from catalog.expression import Unanswerable, Unfit, expression
+from catalog.expression_work import MAX_ELEMENTS
 
 ROOTS: JsonObject = {
     "inputs": {"size": "s", "count": 3, "on": True, "list": [1, 2, 3], "nothing": None},
@@ -69,6 +70,11 @@ def test_an_expression_without_an_answer_says_so_without_the_values(text: str) -
         ("inputs.list.sort() == []", "unknown_function"),
         (" && ".join(["inputs.list.all(x, true)"] * 5), "expression_too_costly"),
         ("inputs.list.all(a, inputs.list.all(b, inputs.list.all(c, true)))", "expression_too_costly"),
+        ("inputs.list.all(x, x.matches('a'))", "expression_too_costly"),
+        ("inputs.size.matches(inputs.size)", "expression_too_costly"),
+        ("inputs.size.matches('a' + 'b')", "expression_too_costly"),
+        ("inputs.size.matches('(a{40}){40}')", "expression_too_costly"),
+        (" && ".join(["inputs.size.matches('a{400}')"] * 3), "expression_too_costly"),
     ],
 )
 def test_an_expression_beyond_its_limits_is_refused(text: str, code: str) -> None:
@@ -88,11 +94,24 @@ def test_texts_and_elements_are_not_taken_for_names() -> None:
     assert expression("['steps.z'].exists(each, each == 'inputs')").roots == set()
 
 
-def test_lists_within_lists_are_walked_only_while_they_are_short() -> None:
-    walk = expression("inputs.list.exists(a, inputs.list.exists(b, a + b == -1))")
+@pytest.mark.parametrize(
+    "text", ["inputs.list.exists(a, a == -1)", "inputs.list.exists(a, inputs.list.exists(b, a + b == -1))"]
+)
+def test_lists_are_walked_only_while_they_are_short(text: str) -> None:
+    walk = expression(text)
     assert walk.holds({"inputs": {"list": [1] * 50}}) is False
     with pytest.raises(Unanswerable, match="more than 1000"):
         walk.holds({"inputs": {"list": [1] * (MAX_ELEMENTS + 1)}})
+
+
+def test_a_long_list_that_is_not_walked_is_no_trouble() -> None:
+    values: JsonObject = {"inputs": {"list": [1], "long": [1] * (MAX_ELEMENTS + 1)}}
+    assert expression("size(inputs.long) > 9 && inputs.list.exists(a, a == 1)").holds(values)
+
+
+def test_what_is_no_longer_admitted_has_no_answer() -> None:
+    with pytest.raises(Unanswerable, match="written out"):
+        expression("inputs.size.matches(inputs.size)").holds(ROOTS)
 
 
 PIECES = [*"ab.,()[]{}?:+-!\"'\\x 1", "map", "all", "exists", "==", "&&", "in", "null", 'r"', '"""', "0x"]

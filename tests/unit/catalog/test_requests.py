@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from catalog import contracts, fleet_store, projects, requests
 from catalog.conditions import Condition, Status, Type
@@ -12,6 +13,7 @@ from catalog.db import Database, Tx
 from catalog.errors import Conflict, NotFound
 from catalog.request import Applied, Phase, Request
 from catalog.requests import Filter
+from catalog.tables import requests as requests_table
 from tests.factories import START, UID, a_destination, a_request, an_applied, store_project, store_request
 from tests.together import in_threads
 
@@ -37,7 +39,7 @@ def a_full_request() -> Request:
         conditions={Type.READY: condition},
         phase=Phase.PAUSED,
         outputs={"host": "h", "password": "secret://x"},
-        applied=replace(an_applied(), facts={"exists": True, "n": 1e16}),
+        applied=replace(an_applied(), facts={"exists": True, "n": 1e16}, dead_ends=("sha256:2", "sha256:3")),
         deletion_requested_at=LATER,
         deleted_at=LATER,
     )
@@ -235,3 +237,13 @@ def _store_and_look_for_a_contract(tx: Tx) -> None:
     store_project(tx, "shop")
     store_request(tx, a_request())
     contracts.newest(tx, "missing")
+
+
+def test_what_an_older_release_stored_of_a_delivery_is_read(database: Database) -> None:
+    with database.write() as tx:
+        store_request(tx, a_request(applied=an_applied()))
+        held = dict(tx.execute(sa.select(requests_table.c.applied)).scalar_one())
+        del held["dead_ends"]
+        tx.execute(requests_table.update().values(applied=held))
+    with database.read() as tx:
+        assert requests.by_uid(tx, UID).applied == an_applied()

@@ -12,7 +12,8 @@ import pytest
 
 from catalog.db import Database
 from executors import claims, runs
-from executors.claims import ClaimedRun
+from executors.claims import ClaimedRun, Page, Written
+from executors.port import RunReport, RunState
 from executors.runs import Entry
 from tests.engine import EPOCH, document, order, step
 from tests.factories import created_database
@@ -94,3 +95,23 @@ def test_nothing_is_ever_due_in_an_empty_database(database: Database) -> None:
     with database.read() as tx:
         assert claims.next_due(tx) is None
     assert take(database, None) is None
+
+
+def test_a_run_that_is_tried_again_has_not_ended_while_it_is_driven(database: Database) -> None:
+    add(database, 1)
+    first = take(database, "run_1")
+    assert first is not None
+    failed = RunReport(RunState.FAILED, "run_1", outputs={"id": "x"}, facts={"exists": True})
+    going = RunReport(RunState.RUNNING, "run_1")
+    with database.write() as tx:
+        claims.save(tx, first, Page((), failed, releases=True, due_at=None, now=EPOCH))
+        runs.reopen(tx, "key-1", "retry", EPOCH)
+    again = take(database, "run_1")
+    assert again is not None
+    with database.write() as tx:
+        kept = Page((), going, releases=False, due_at=None, now=EPOCH)
+        assert claims.save(tx, again, kept) is Written.SAVED
+        record = runs.by_key(tx, "key-1")
+        assert record is not None
+        assert (record.ended_at, record.report) == (None, going)
+        assert runs.post(tx, "key-1", "cancel", {}, now=EPOCH) == "run_1", "it takes letters again"

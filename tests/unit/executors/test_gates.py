@@ -11,6 +11,7 @@ from executors.claims import ClaimedRun
 from executors.gates import Asked, GateKind
 from executors.port import RunReport, RunState
 from executors.runs import Entry
+from executors.tables import rates
 from executors.workflow import spec
 from tests.engine import EPOCH, document, order, step
 from tests.factories import created_database
@@ -111,6 +112,31 @@ def test_a_place_that_becomes_free_wakes_the_first_who_waits(site: Site) -> None
     assert site.ask(3, place()) is not None
 
 
+def test_a_paused_run_at_the_head_of_the_queue_keeps_nobody_waiting(site: Site) -> None:
+    site.ask(1, place())
+    for number, due_at in ((2, None), (3, EPOCH + 60 * SECOND), (4, EPOCH + 60 * SECOND)):
+        site.ask(number, place())
+        site.save(number, RunState.WAITING, due_at=due_at)
+        site.now += SECOND
+    site.leave(1)
+    assert site.due_at() == site.now
+    with site.database.write() as tx:
+        [woken] = claims.claim_some(tx, 5, owner="me", now=site.now, until=site.now + LEASE)
+    assert woken.id == "run_3"
+
+
+def test_a_run_that_takes_everything_back_is_not_woken_for_a_place(site: Site) -> None:
+    site.ask(1, place())
+    for number, state in ((2, RunState.COMPENSATING), (3, RunState.WAITING)):
+        site.ask(number, place())
+        site.save(number, state, due_at=EPOCH + 60 * SECOND)
+        site.now += SECOND
+    site.leave(1)
+    with site.database.write() as tx:
+        [woken] = claims.claim_some(tx, 5, owner="me", now=site.now, until=site.now + LEASE)
+    assert woken.id == "run_3"
+
+
 def test_a_place_of_a_worker_whose_lease_ran_out_is_free(site: Site) -> None:
     site.ask(1, place())
     site.run(2)
@@ -163,10 +189,52 @@ def test_what_is_rolled_back_was_never_let_in(site: Site) -> None:
     assert site.ask(2, place()) is None
 
 
-def test_a_rate_lets_so_many_in_at_once_and_the_rest_one_by_one(site: Site) -> None:
-    turns = [site.ask(number, rate(2, 1.0)) for number in range(5)]
-    assert turns[:2] == [None, None]
-    assert turns[2:] == [EPOCH + SECOND / 2 * number for number in (1, 2, 3)]
+def test_a_rate_lets_one_in_after_the_other(site: Site) -> None:
+    turns = [site.ask(number, rate(2, 1.0)) for number in range(4)]
+    assert turns == [None, *(EPOCH + SECOND / 2 * number for number in (1, 2, 3))]
+
+
+@pytest.mark.parametrize("limit", [3, 10])
+@pytest.mark.parametrize("step_ms", [1, 130, 700])
+def test_no_span_of_a_rate_sees_more_than_its_limit_however_late_they_come(
+    site: Site, limit: int, step_ms: int
+) -> None:
+    waiting, began = {f"a[{number}]" for number in range(2 * limit + 1)}, list[datetime]()
+    turns = dict.fromkeys(waiting, EPOCH)
+    while waiting:
+        site.now = max(site.now + timedelta(milliseconds=step_ms), min(turns[holder] for holder in waiting))
+        for holder in sorted(waiting):
+            if turns[holder] <= site.now:
+                turn = site.ask(1, rate(limit, 1.0, holder))
+                turns[holder] = turn or site.now
+                if turn is None:
+                    began.append(site.now)
+                    waiting.remove(holder)
+    spans = [later - at for at, later in zip(began, began[limit:], strict=False)]
+    assert spans
+    assert min(spans) >= SECOND
+
+
+def test_turns_that_went_by_unused_are_not_made_up_for(site: Site) -> None:
+    for number in range(4):
+        site.ask(number, rate(1, 1.0))
+    site.now += 10 * SECOND
+    assert [site.ask(number, rate(1, 1.0)) for number in (1, 2, 3)].count(None) == 1
+
+
+def test_a_paused_run_in_line_keeps_nobody_waiting(site: Site) -> None:
+    for number in range(3):
+        site.ask(number, rate(1, 1.0))
+    assert site.ask(2, rate()) == EPOCH + 2 * SECOND
+    site.save(1, RunState.WAITING)
+    assert site.ask(2, rate()) == EPOCH + SECOND
+
+
+def test_a_turn_that_was_taken_and_not_used_is_asked_for_again(site: Site) -> None:
+    assert site.ask(1, rate()) is None
+    assert site.ask(1, rate()) is None, "for the same decision, made again"
+    site.now += SECOND / 2
+    assert site.ask(1, rate()) == EPOCH + SECOND
 
 
 def test_a_turn_that_was_given_is_kept(site: Site) -> None:
@@ -186,10 +254,11 @@ def test_each_attempt_needs_a_turn_of_its_own(site: Site) -> None:
 
 
 def test_after_a_while_a_rate_is_as_if_unused(site: Site) -> None:
-    for number in range(3):
-        site.ask(number, rate(2, 1.0))
+    for _ in range(3):
+        site.ask(1, rate(2, 1.0))
+        site.leave(1)
     site.now += 10 * SECOND
-    assert [site.ask(number, rate(2, 1.0)) for number in (4, 5)] == [None, None]
+    assert site.ask(4, rate(2, 1.0)) is None
 
 
 def fail(site: Site, number: int) -> None:
@@ -226,6 +295,54 @@ def test_failures_far_apart_are_not_in_a_row(site: Site) -> None:
     site.now += timedelta(seconds=gates.WINDOW_SECONDS + 1)
     fail(site, 2)
     assert site.ask(3, breaker()) is None
+
+
+def test_calls_that_hang_longer_than_the_window_are_in_a_row(site: Site) -> None:
+    for number in (1, 2):
+        assert site.ask(number, breaker()) is None
+        site.now += timedelta(seconds=gates.WINDOW_SECONDS + 30)
+        site.leave(number, well=False)
+    assert site.ask(3, breaker()) is not None
+
+
+def test_an_attempt_in_doubt_counts_once_and_keeps_its_place(site: Site) -> None:
+    assert [site.ask(1, place()), site.ask(1, breaker())] == [None, None]
+    for _ in range(3):
+        with site.database.write() as tx:
+            gates.doubt(tx, site.run(1), ["a"], site.now)
+    assert breakers(site)[0].failures == 1
+    assert site.ask(2, place()) is not None, "it may still be under way"
+    site.leave(1, well=True)
+    assert breakers(site)[0].failures == 1, "it did not answer in time, whatever it did"
+    assert site.ask(2, place()) is None
+
+
+def test_who_asks_last_says_how_patient_a_breaker_is(site: Site) -> None:
+    assert site.ask(1, breaker(100, 600.0)) is None
+    site.leave(1, well=False)
+    assert site.ask(2, breaker(2, 5.0)) is None
+    site.leave(2, well=False)
+    assert site.ask(3, breaker(2, 5.0)) == EPOCH + timedelta(seconds=5)
+    assert breakers(site)[0].limit == 2
+
+
+def test_what_was_counted_for_keys_that_nobody_uses_is_forgotten(site: Site) -> None:
+    fail(site, 1)
+    site.ask(1, rate())
+    kept = [(1, 1), (1, 1), (0, 0)]
+    for age, left in zip((0.0, gates.IDLE_SECONDS - 1, gates.IDLE_SECONDS + 9), kept, strict=True):
+        with site.database.write() as tx:
+            gates.forget_idle(tx, EPOCH + timedelta(seconds=age))
+            assert (len(gates.breakers_of(tx, None)), len(tx.execute(rates.select()).all())) == left
+
+
+def test_a_breaker_that_is_open_is_not_forgotten(site: Site) -> None:
+    for number in (1, 2):
+        assert site.ask(number, breaker(2, 3 * gates.IDLE_SECONDS)) is None
+        site.leave(number, well=False)
+    with site.database.write() as tx:
+        gates.forget_idle(tx, EPOCH + timedelta(seconds=2 * gates.IDLE_SECONDS))
+    assert len(breakers(site)) == 1
 
 
 def test_after_its_rest_one_call_tries_and_the_others_wait(site: Site) -> None:

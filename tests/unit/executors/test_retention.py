@@ -12,7 +12,7 @@ from executors import claims, retention, runs
 from executors.port import RunReport, RunState
 from executors.retention import Retention
 from executors.runs import Entry
-from executors.tables import run_events, run_mail
+from executors.tables import rates, run_events, run_mail
 from tests.engine import EPOCH, document, order, step
 from tests.factories import created_database
 
@@ -82,6 +82,17 @@ def test_a_stale_order_stays_stale_after_its_run_went(database: Database) -> Non
     retention.sweep(database, Retention(DAY, 1), EPOCH)
     with pytest.raises(Conflict):
         add(database, 1)
+
+
+def test_what_gates_counted_goes_once_nobody_uses_it(database: Database) -> None:
+    with database.write() as tx:
+        tx.execute(rates.insert(), {"project": "shop", "key": "api", "full_at": EPOCH})
+    retention.sweep(database, MONTH, EPOCH + DAY / 2)
+    with database.read() as tx:
+        assert len(tx.execute(rates.select()).all()) == 1
+    retention.sweep(database, MONTH, EPOCH + 2 * DAY)
+    with database.read() as tx:
+        assert tx.execute(rates.select()).all() == []
 
 
 def test_a_sweep_of_many_requests_goes_in_small_steps_and_can_be_stopped(

@@ -102,8 +102,20 @@ def test_letters_are_numbered_and_read_after_a_number(database: Database) -> Non
     post(database, "key-1", "cancel")
     with database.read() as tx:
         assert runs.letters(tx, "run_1", 1) == [Letter(2, "cancel", {"x": "cancel"})]
-        assert runs.has_letter(tx, "key-1", "cancel")
-        assert not runs.has_letter(tx, "key-1", "other")
+        assert runs.has_letter(tx, "key-1", "cancel", since="other")
+        assert not runs.has_letter(tx, "key-1", "other", since="cancel")
+
+
+def test_a_letter_counts_when_it_came_after_the_last_one_of_another_kind(database: Database) -> None:
+    add(database)
+    found = []
+    for kind in ("cancel", "retry", "signal", "cancel"):
+        post(database, "key-1", kind)
+        with database.read() as tx:
+            found.append(runs.has_letter(tx, "key-1", "cancel", since="retry"))
+    assert found == [True, False, False, True]
+    with database.read() as tx:
+        assert not runs.has_letter(tx, "key-2", "cancel", since="retry")
 
 
 def test_a_letter_to_nobody_is_refused(database: Database) -> None:

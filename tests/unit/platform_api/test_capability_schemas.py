@@ -1,5 +1,6 @@
 """Moved into a larger document, a contract's schema means what it meant; secrets and patches are said."""
 
+import json
 from typing import Any
 
 import jsonschema
@@ -115,14 +116,21 @@ def test_a_sensitive_input_says_that_it_takes_a_reference_and_takes_nothing_else
     assert not judge.is_valid("hunter2")
 
 
-def test_a_sensitive_input_further_down_says_so_and_is_not_held_to_it() -> None:
+def test_a_sensitive_input_further_down_takes_nothing_else_either() -> None:
     inner: dict[str, Any] = {"type": "string", "x-sensitive": True}
     schema: dict[str, Any] = {
         "type": "object",
-        "properties": {"a": {"type": "object", "properties": {"b": inner}}},
+        "properties": {
+            "a": {"type": "object", "properties": {"b": inner}},
+            "c": {"$ref": "#/$defs/secret"},
+        },
+        "$defs": {"secret": inner},
     }
-    named: Any = inputs_with_secrets_named(schema)
-    assert named["properties"]["a"]["properties"]["b"] == inner | {"description": SECRET_NOTE}
+    judge = jsonschema.Draft202012Validator(inputs_with_secrets_named(schema))
+    for example in ({"a": {"b": "%s"}}, {"c": "%s"}):
+        text = json.dumps(example)
+        assert judge.is_valid(json.loads(text % "secret://env/AVOW_SECRET_X"))
+        assert not judge.is_valid(json.loads(text % "hunter2"))
 
 
 def test_a_pattern_of_the_publisher_stays() -> None:

@@ -235,12 +235,14 @@ def test_what_was_sent_is_not_changed_by_looking_at_it() -> None:
 def test_only_a_newer_signature_is_taken_after_another() -> None:
     signature = TRUST.check(envelope(), BUNDLE, START)
     assert signature is not None
-    check_newer(signature, None)
-    check_newer(signature, START - timedelta(microseconds=1))
-    for newest in (START, START + timedelta(days=1)):
-        with pytest.raises(SignatureRefused) as refused:
-            check_newer(signature, newest)
-        assert refused.value.code == "signature_replayed"
+    before = START - timedelta(microseconds=1)
+    check_newer(signature, None, None)
+    check_newer(signature, before, before)
+    for late in (START, START + timedelta(days=1)):
+        for newest, replaced in ((late, None), (before, late), (late, late)):
+            with pytest.raises(SignatureRefused) as refused:
+                check_newer(signature, newest, replaced)
+            assert refused.value.code == "signature_replayed"
 
 
 # --- keys ---------------------------------------------------------------------------------

@@ -106,6 +106,15 @@ def test_a_child_that_is_not_as_wished_is_changed(fields: dict[str, Any]) -> Non
     assert errand.deed is Deed.CHANGE
 
 
+def test_a_child_is_changed_to_what_only_python_takes_for_the_same() -> None:
+    spec = {"inputs": {"type": "object", "additionalProperties": False, "properties": {"n": {}}}}
+    made = member("db", Phase.READY, inputs={"n": True}, spec=spec, held={"inputs": {"n": 1}})
+    [errand] = composed(made).errands
+    assert errand.deed is Deed.CHANGE
+    same = member("db", Phase.READY, inputs={"n": 1}, spec=spec, held={"inputs": {"n": 1}})
+    assert composed(same).errands == ()
+
+
 def test_a_child_that_is_to_be_changed_is_not_ready_for_those_that_need_it() -> None:
     changing = member("db", Phase.READY, held={"inputs": {"size": "s"}})
     found = composed(changing, member("app", needs=("db",)))

@@ -119,6 +119,22 @@ def test_what_stands_in_the_way_of_the_asking_comes_first() -> None:
         assert found.waiting_on.kind is not Mover.APPROVER
 
 
+def test_a_signal_that_is_waited_for_is_named_with_the_command_that_sends_it() -> None:
+    request, operation = stated("Waiting", status=Status.UNKNOWN), an_operation(run_id="run_1")
+    found = explain(request, "team-data", operation, DUE, signal="cutover")
+    assert (found.waiting_on.kind, found.waiting_on.ref) == (Mover.REQUESTER, "run_1")
+    assert found.next_action == "send it once it is so: avow runs signal run_1 cutover"
+    assert explain(request, "team-data", operation, DUE).waiting_on.kind is Mover.EXECUTOR
+    failed = explain(stated("OperationFailed"), "team-data", operation, DUE, signal="cutover")
+    assert "signal" not in failed.next_action
+
+
+def test_what_is_stuck_is_told_with_the_run_that_goes_on() -> None:
+    found = told(stated("Stuck"), an_operation(run_id="run_1"))
+    assert "avow dead-letters retry run_1" in found.next_action
+    assert "avow dead-letters retry RUN" in told(stated("Stuck")).next_action
+
+
 # --- others in the way ------------------------------------------------------------------
 
 

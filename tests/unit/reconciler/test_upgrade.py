@@ -11,10 +11,13 @@ from catalog.errors import Finding
 from catalog.request import Request
 from reconciler.operation import Operation, OperationState
 from reconciler.upgrade import (
+    MOST_DEAD_ENDS,
     Candidate,
     Place,
     after_failure,
     after_success,
+    dead_ends,
+    dead_ends_after,
     is_upgrade,
     place,
     told_as_upgrade,
@@ -144,3 +147,46 @@ def test_inputs_are_written_for_a_version_once_it_is_delivered() -> None:
     newer_wish = a_delivered_request(generation=2)
     for request, other in ((a_delivered_request(), migrated), (newer_wish, done)):
         assert "inputs_version" not in after_success(request, other)
+
+
+# --- several dead ends -------------------------------------------------------------------
+
+
+def after(request: Request, *digests: str) -> Request:
+    """Return a request after upgrades to these revisions failed, one after the other."""
+    for number, digest in enumerate(digests):
+        failed = operation(contract_version=f"1.{number}.0", contract_digest=digest)
+        changes: dict[str, Any] = after_failure(request, failed)
+        request = replace(request, **changes)
+    return request
+
+
+def test_every_version_to_which_an_upgrade_failed_is_left_alone() -> None:
+    request = after(a_delivered_request(), "sha256:a", "sha256:b")
+    assert (request.failed_version, dead_ends(request)) == ("1.1.0", ("sha256:a", "sha256:b"))
+    for digest in ("sha256:a", "sha256:b"):
+        where, trouble = place(request, replace(GOOD, version="1.7.0", digest=digest), None)
+        assert where is Place.APPLIED
+        assert trouble is not None
+        assert trouble.message == "the upgrade from 1.0.0 to 1.7.0 failed"
+    assert place(request, GOOD, None) == (Place.WANTED, None)
+
+
+def test_so_many_dead_ends_are_kept_and_the_newest_of_each() -> None:
+    digests = [f"sha256:{number}" for number in range(MOST_DEAD_ENDS + 2)]
+    request = after(a_delivered_request(), *digests, digests[5])
+    assert dead_ends(request) == (*digests[2:5], *digests[6:], digests[5])
+
+
+def test_dead_ends_are_forgotten_with_the_newest_one() -> None:
+    request = after(a_delivered_request(), "sha256:a", "sha256:b")
+    asked_again = replace(request, failed_version=None, failed_digest=None)
+    assert dead_ends(asked_again) == ()
+    assert dead_ends(after(asked_again, "sha256:c")) == ("sha256:c",)
+    upgraded = operation(state=OperationState.SUCCEEDED)
+    mended = an_operation(OperationName.REPAIR, state=OperationState.SUCCEEDED)
+    assert (dead_ends_after(request, upgraded), dead_ends_after(request, mended)) == ((), dead_ends(request))
+
+
+def test_what_an_older_release_stored_has_the_dead_end_that_it_knew() -> None:
+    assert dead_ends(a_delivered_request(**FAILED)) == (NEW,)

@@ -155,6 +155,8 @@ TREE: Schema = {
     "$defs": {"node": {"properties": {"value": TEXT, "next": {"$ref": "#/$defs/node"}}}},
 }
 
+WITH_DEFAULT: Schema = CLOSED | {"properties": PAIRS["properties"] | {"a": TEXT | {"default": "x"}}}
+
 # What all inputs were, what they are now, the code, and the place below them.
 ALL_INPUTS: dict[str, tuple[Schema, Schema, str, str]] = {
     "an input is gone": (
@@ -235,6 +237,82 @@ ALL_INPUTS: dict[str, tuple[Schema, Schema, str, str]] = {
         CLOSED | {"properties": {"a": CLOSED | {"properties": {"b": {"default": 2}}}}},
         "default_changed",
         "/properties/a/properties/b/default",
+    ),
+    "a default is new where a reference led": (
+        of_one({"$ref": "#/$defs/a"}) | {"$defs": {"a": CLOSED}},
+        of_one(WITH_DEFAULT) | {"$defs": {"a": CLOSED}},
+        "default_added",
+        "/properties/x/properties/a/default",
+    ),
+    "a default is new on what a base named": (
+        of_one({"allOf": [PAIRS], "unevaluatedProperties": False}),
+        of_one(WITH_DEFAULT),
+        "default_added",
+        "/properties/x/properties/a/default",
+    ),
+    "a default is new on what was one of any others": (
+        of_one({"type": "object", "additionalProperties": TEXT}),
+        of_one({"type": "object", "additionalProperties": TEXT, "properties": WITH_DEFAULT["properties"]}),
+        "default_added",
+        "/properties/x/properties/a/default",
+    ),
+    "a default is new on what one alternative names": (
+        of_one({"anyOf": [CLOSED, {"type": "null"}]}),
+        of_one({"anyOf": [CLOSED, {"type": "null"}], "properties": WITH_DEFAULT["properties"]}),
+        "default_added",
+        "/properties/x/properties/a/default",
+    ),
+    "a default deep within is new where a pattern led": (
+        of_one({"patternProperties": {"^o$": CLOSED}, "additionalProperties": False}),
+        of_one(
+            {
+                "properties": {"o": WITH_DEFAULT},
+                "patternProperties": {"^o$": CLOSED},
+                "additionalProperties": False,
+            }
+        ),
+        "default_added",
+        "/properties/x/properties/o/properties/a/default",
+    ),
+    "a default is gone where a reference leads now": (
+        of_one(WITH_DEFAULT),
+        of_one({"$ref": "#/$defs/a"}) | {"$defs": {"a": CLOSED}},
+        "default_removed",
+        "/properties/x/properties/a/default",
+    ),
+    "a default is gone where its field is wider and in a base": (
+        {
+            "properties": {"o": CLOSED | {"required": ["a"], "default": {}}},
+            "unevaluatedProperties": False,
+        },
+        {"allOf": [{"properties": {"o": CLOSED | {"default": {}}}}], "unevaluatedProperties": False},
+        "default_removed",
+        "/properties/o/default",
+    ),
+    "a default is another on what is required of an object that a default makes": (
+        of_one(WITH_DEFAULT | {"required": ["a"], "default": {}}),
+        of_one(
+            CLOSED
+            | {"properties": PAIRS["properties"] | {"a": TEXT | {"default": "y"}}}
+            | {"required": ["a"], "default": {}}
+        ),
+        "default_changed",
+        "/properties/x/properties/a/default",
+    ),
+    "a default is another deep within what a default makes": (
+        CLOSED | {"properties": {"o": of_one(WITH_DEFAULT | {"required": ["a"]}) | {"default": {"x": {}}}}},
+        CLOSED
+        | {
+            "properties": {
+                "o": of_one(
+                    CLOSED
+                    | {"properties": PAIRS["properties"] | {"a": TEXT | {"default": "y"}}, "required": ["a"]}
+                )
+                | {"default": {"x": {}}}
+            }
+        },
+        "default_changed",
+        "/properties/o/properties/x/properties/a/default",
     ),
     "an input is sensitive": (
         CLOSED,

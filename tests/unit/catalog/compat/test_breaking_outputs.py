@@ -11,6 +11,9 @@ WITH_IF: Schema = PAIRS | {
     "then": {"properties": {"b": {"maxLength": 8}}},
 }
 
+FILE: Schema = {"type": "object", "properties": {"kind": {"const": "file"}}, "required": ["kind"]}
+LINK: Schema = {"type": "object", "properties": {"kind": {"const": "link"}}, "required": ["kind"]}
+
 # What one output was, what it is now, the code, and the place below the output.
 ONE_OUTPUT: dict[str, tuple[Schema, Schema, str, str]] = {
     "a type is wider": (TEXT, {"type": ["string", "null"]}, "type_widened", "/type"),
@@ -110,6 +113,72 @@ ONE_OUTPUT: dict[str, tuple[Schema, Schema, str, str]] = {
         "property_removed",
         "/properties/c",
     ),
+    "a field of one alternative is gone": (
+        {"anyOf": [PAIRS, {"type": "null"}]},
+        {"anyOf": [PAIRS | {"properties": {"a": TEXT, "b": TEXT}}, {"type": "null"}]},
+        "property_removed",
+        "/anyOf/0/properties/c",
+    ),
+    "a field of one alternative never comes": (
+        {"oneOf": [PAIRS, {"type": "null"}]},
+        {"oneOf": [PAIRS | {"properties": {"a": TEXT, "b": TEXT, "c": {"not": {}}}}, {"type": "null"}]},
+        "property_removed",
+        "/oneOf/0/properties/c",
+    ),
+    "a field is in another alternative": (
+        {"anyOf": [FILE | {"properties": FILE["properties"] | {"c": TEXT}}, LINK]},
+        {"anyOf": [FILE, LINK | {"properties": LINK["properties"] | {"c": TEXT}}]},
+        "property_removed",
+        "/anyOf/0/properties/c",
+    ),
+    "an alternative is gone with its fields": (
+        {"anyOf": [FILE, LINK | {"properties": LINK["properties"] | {"c": TEXT}}]},
+        {"anyOf": [FILE]},
+        "property_removed",
+        "/anyOf/1/properties/c",
+    ),
+    "a field of an alternative within an alternative is gone": (
+        {"anyOf": [{"oneOf": [{"type": "object", "properties": {"a": TEXT}}, COUNT]}, {"type": "null"}]},
+        {"anyOf": [{"oneOf": [{"type": "object", "additionalProperties": False}, COUNT]}, {"type": "null"}]},
+        "property_removed",
+        "/anyOf/0/oneOf/0/properties/a",
+    ),
+    "a field of a base is refused beside it": (
+        {"allOf": [{"properties": {"a": TEXT}}]},
+        {"allOf": [{"properties": {"a": TEXT}}], "additionalProperties": False},
+        "property_removed",
+        "/allOf/0/properties/a",
+    ),
+    "a field may not be named so": (
+        {"properties": {"long": TEXT}},
+        {"properties": {"long": TEXT}, "propertyNames": {"maxLength": 3}},
+        "property_removed",
+        "/properties/long",
+    ),
+    "a field that comes under a condition is gone": (
+        PAIRS | {"if": {"required": ["a"]}, "then": {"properties": {"d": TEXT}}},
+        PAIRS | {"if": {"required": ["a"]}, "then": {"additionalProperties": TEXT}},
+        "property_removed",
+        "/then/properties/d",
+    ),
+    "a field of one place in a list is gone": (
+        {"type": "array", "prefixItems": [TEXT, PAIRS]},
+        {"type": "array", "prefixItems": [TEXT, PAIRS | {"properties": {"a": TEXT, "b": TEXT}}]},
+        "property_removed",
+        "/prefixItems/1/properties/c",
+    ),
+    "a field of the values of a map is gone": (
+        {"additionalProperties": PAIRS},
+        {"additionalProperties": PAIRS | {"properties": {"a": TEXT, "b": TEXT}}},
+        "property_removed",
+        "/additionalProperties/properties/c",
+    ),
+    "a field of values whose names match is gone": (
+        {"patternProperties": {"^p": PAIRS}},
+        {"patternProperties": {"^p": PAIRS | {"properties": {"a": TEXT, "b": TEXT}}}},
+        "property_removed",
+        "/patternProperties/^p/properties/c",
+    ),
     "a closed object within gets another field": (
         CLOSED,
         CLOSED | {"properties": CLOSED["properties"] | {"d": TEXT}},
@@ -201,6 +270,12 @@ ALL_OUTPUTS: dict[str, tuple[Schema, Schema, str, str]] = {
     "an output is no longer sensitive": (
         PAIRS | {"properties": PAIRS["properties"] | {"a": TEXT | {"x-sensitive": True}}},
         PAIRS,
+        "sensitive_removed",
+        "/properties/a/x-sensitive",
+    ),
+    "an output is sensitive where none is taken for it": (
+        {"properties": {"a": TEXT | {"x-sensitive": True}}},
+        {"allOf": [{"properties": {"a": TEXT | {"x-sensitive": True}}}]},
         "sensitive_removed",
         "/properties/a/x-sensitive",
     ),

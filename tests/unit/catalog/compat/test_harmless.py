@@ -177,6 +177,16 @@ RENAMED: Schema = INLINE | {
     "$defs": {"s": COUNT | {"maximum": 9}},
 }
 
+
+def kind(name: str, **properties: Schema) -> Schema:
+    """Return a form that its kind tells from others."""
+    return {
+        "type": "object",
+        "properties": {"kind": {"const": name}, **properties},
+        "required": ["kind"],
+    }
+
+
 # All of it: which section, what it was, what it is now, and the bump.
 WHOLE: dict[str, tuple[Section, Schema, Schema, Bump]] = {
     "a part becomes a definition": (INPUTS, INLINE, REUSED, PATCH),
@@ -195,6 +205,47 @@ WHOLE: dict[str, tuple[Section, Schema, Schema, Bump]] = {
         CLOSED | {"required": ["a"]},
         CLOSED | {"properties": CLOSED["properties"] | {"a": TEXT | {"default": "x"}}},
         MINOR,
+    ),
+    "a new input of an object that a default makes has a default": (
+        INPUTS,
+        of_one(CLOSED | {"default": {}}),
+        of_one(CLOSED | {"default": {}, "properties": CLOSED["properties"] | {"d": COUNT | {"default": 1}}}),
+        MINOR,
+    ),
+    "a new input is an object with defaults within": (
+        INPUTS,
+        CLOSED,
+        CLOSED | {"properties": CLOSED["properties"] | {"d": of_one(COUNT | {"default": 1})}},
+        MINOR,
+    ),
+    "a default is another on what is required of an object that its requester wrote": (
+        INPUTS,
+        of_one(CLOSED | {"properties": {"a": TEXT | {"default": "x"}}, "required": ["a"]}),
+        of_one(CLOSED | {"properties": {"a": TEXT | {"default": "y"}}, "required": ["a"]}),
+        MINOR,
+    ),
+    "a default is new on what a reference requires": (
+        INPUTS,
+        of_one({"$ref": "#/$defs/a"}) | {"$defs": {"a": PAIRS | {"required": ["a"]}}},
+        of_one(
+            PAIRS | {"properties": {**PAIRS["properties"], "a": TEXT | {"default": "x"}}, "required": ["a"]}
+        ),
+        MINOR,
+    ),
+    "a default is filled in for what nobody may write": (
+        INPUTS,
+        CLOSED,
+        CLOSED | {"properties": CLOSED["properties"] | {"d": {"not": {}, "default": 1}}},
+        MINOR,
+    ),
+    "an object with a default moves where it means the same": (
+        INPUTS,
+        of_one(CLOSED | {"properties": {"a": TEXT | {"default": "x"}}}),
+        of_one(
+            {"allOf": [{"type": "object"}], "properties": {"a": TEXT | {"default": "x"}}}
+            | {"additionalProperties": False}
+        ),
+        PATCH,
     ),
     "a default is where none is filled in": (
         INPUTS,
@@ -233,6 +284,42 @@ WHOLE: dict[str, tuple[Section, Schema, Schema, Bump]] = {
         OUTPUTS,
         {"properties": {"a": {"type": ["string", "null"]}}},
         {"properties": {"a": TEXT}},
+        MINOR,
+    ),
+    "alternatives that hold outputs are one": (
+        OUTPUTS,
+        of_one({"anyOf": [{"properties": {"a": TEXT}}, {"properties": {"b": TEXT}}]}),
+        of_one({"properties": {"a": TEXT, "b": TEXT}}),
+        MINOR,
+    ),
+    "alternatives that hold outputs are in another order": (
+        OUTPUTS,
+        of_one({"oneOf": [kind("file", path=TEXT), kind("link", url=TEXT)]}),
+        of_one({"oneOf": [kind("link", url=TEXT), kind("file", path=TEXT)]}),
+        PATCH,
+    ),
+    "an alternative that holds outputs is narrower": (
+        OUTPUTS,
+        of_one({"anyOf": [kind("file", path=TEXT), kind("link", url=TEXT)]}),
+        of_one({"anyOf": [kind("file", path=TEXT | {"maxLength": 9}), kind("link", url=TEXT)]}),
+        MINOR,
+    ),
+    "an output of an alternative is in all of them": (
+        OUTPUTS,
+        of_one({"anyOf": [kind("file", path=TEXT), kind("link")]}),
+        of_one({"properties": {"path": TEXT}, "anyOf": [kind("file"), kind("link")]}),
+        MINOR,
+    ),
+    "items that hold outputs are told one by one": (
+        OUTPUTS,
+        of_one({"type": "array", "items": PAIRS, "maxItems": 1}),
+        of_one({"type": "array", "prefixItems": [PAIRS], "items": False, "maxItems": 1}),
+        PATCH,
+    ),
+    "the values of a map are told by name": (
+        OUTPUTS,
+        of_one({"type": "object", "additionalProperties": PAIRS}),
+        of_one({"type": "object", "properties": {"one": PAIRS}, "additionalProperties": False}),
         MINOR,
     ),
     "outputs move into a base": (OUTPUTS, CLOSED, {"allOf": [CLOSED]}, PATCH),

@@ -56,6 +56,30 @@ def test_a_lasting_failure_that_is_on_the_list_has_as_many_tries_as_others() -> 
     assert play.answer(GONE).end().state is RunState.FAILED
 
 
+@pytest.mark.parametrize("tried", [0, 1, 2])
+def test_a_call_that_a_stopping_worker_left_out_costs_no_try(tried: int) -> None:
+    tries = 3
+    play = Play(document(step("a", retry={**STEADY, "attempts": tries})))
+    for _ in range(tried):
+        play.answer(transient())
+        play.wait()
+    play.answer(Absent())
+    assert play.wants() == ("a", "do", "run"), "at once"
+    for _ in range(tries - tried - 1):
+        play.answer(transient())
+        play.wait()
+    assert play.answer(transient()).end().state is RunState.FAILED
+    assert play.events[-1] == play.end()
+
+
+def test_a_call_that_was_left_out_leaves_it_open_whether_one_before_it_happened() -> None:
+    play = Play(document(step("a", retry=STEADY, on_unknown="retry"))).answer(UNKNOWN, UNKNOWN)
+    play.wait()
+    play.answer(Absent())
+    play.answer(PERMANENT)
+    assert play.wants() == ("a", "do", "look")
+
+
 def test_a_step_may_still_succeed_on_its_last_try() -> None:
     play = trying("busy").answer(transient())
     play.wait()

@@ -37,7 +37,9 @@ from executors.workflow.ballot import (
     closed,
     opened,
     with_escalation,
+    with_pause,
     with_reminder,
+    with_resumption,
 )
 from executors.workflow.forms import Misfit, restored, stored
 
@@ -296,6 +298,35 @@ def test_an_expiry_that_escalates_gives_the_same_time_once_more_and_no_third_tim
     assert longer.expires_at == late + HOUR
     assert (overdue(longer, late), overdue(longer, late + HOUR)) == (None, Due.EXPIRY)
     assert refusal(longer, cast(member("cora", "ciso"), at=late)) is None
+
+
+def test_a_pause_puts_off_all_that_is_due_and_shows_no_expiry_while_it_lasts() -> None:
+    standing = at(expires_seconds=3 * 86400.0, remind_seconds=86400.0, escalate_seconds=7200.0)
+    paused = with_pause(standing, T0 + HOUR)
+    assert (paused.expires_at, refusal(paused, cast("anna", at=T0 + 9 * DAY))) == (None, None)
+    assert with_pause(paused, T0 + 2 * HOUR) == paused
+    resumed = with_resumption(paused, T0 + 5 * HOUR, 4 * 3600.0)
+    assert deadlines(resumed) == {due: when + 4 * HOUR for due, when in deadlines(standing).items()}
+    again = with_resumption(with_pause(resumed, T0 + DAY), T0 + 2 * DAY, 86400.0)
+    assert deadlines(again) == {due: when + DAY for due, when in deadlines(resumed).items()}
+    late = T0 + 4 * DAY + 5 * HOUR
+    assert deadlines(with_reminder(again, late))[Due.REMINDER] == T0 + 5 * DAY + 4 * HOUR
+
+
+def test_a_pause_changes_nothing_where_time_ran_out_before_it_or_it_is_over() -> None:
+    standing = at(expires_seconds=3600.0)
+    assert with_pause(standing, T0 + HOUR) == standing
+    assert with_resumption(standing, T0 + DAY, 86400.0 - 3600.0).expires_at == T0 + HOUR
+    ended = closed(with_pause(standing, T0), Outcome.APPROVED, T0 + HOUR, "so")
+    assert (ended.expires_at, ended.paused_expiry) == (T0 + HOUR, None)
+    assert with_resumption(with_pause(ended, T0), T0 + DAY, 3600.0) == ended
+
+
+def test_a_row_that_knows_nothing_of_the_pause_is_put_off_all_the_same() -> None:
+    """An earlier release wrote it, and the run was resumed by this one."""
+    standing = at(expires_seconds=7200.0)
+    aware = with_resumption(with_pause(standing, T0 + HOUR), T0 + DAY, 23 * 3600.0)
+    assert with_resumption(standing, T0 + DAY, 23 * 3600.0) == aware
 
 
 # --- what it is bound to ----------------------------------------------------------------

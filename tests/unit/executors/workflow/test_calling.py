@@ -34,7 +34,7 @@ class Gatekeeping:
         return [(gate.key, holder) for gate, holder in self.asked]
 
 
-def test_a_step_asks_its_gates_before_it_begins_the_place_before_the_rate() -> None:
+def test_a_step_asks_its_gates_before_it_begins_a_place_first_and_a_turn_last() -> None:
     gates = Gatekeeping()
     doc = document(
         step(
@@ -47,8 +47,8 @@ def test_a_step_asks_its_gates_before_it_begins_the_place_before_the_rate() -> N
     assert Play(doc, admit=gates).begun() == ["a"]
     assert gates.asked == [
         (Gate(GateKind.CONCURRENCY, "db", 2), "a"),
-        (Gate(GateKind.RATE, "r", 3, 2.0), "a"),
         (Gate(GateKind.BREAKER, "b", 5), "a"),
+        (Gate(GateKind.RATE, "r", 3, 2.0), "a"),
     ]
 
 

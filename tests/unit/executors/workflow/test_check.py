@@ -65,6 +65,10 @@ SHAPES: list[tuple[dict[str, Any], str, str]] = [
     ({"steps": [wait(timer="1s", signal="go")]}, "/steps/0/wait", "not_one_thing"),
     ({"steps": [wait(timer="1s", timeout="1s")]}, "/steps/0/wait/timeout", "misplaced_field"),
     ({"steps": [wait(timer="999999d")]}, "/steps/0/wait/timer", "wait_out_of_range"),
+    ({"steps": [wait(until="tomorrow")]}, "/steps/0/wait/until", "format"),
+    ({"steps": [wait(until="2030-01-01T00:00:00")]}, "/steps/0/wait/until", "format"),
+    ({"steps": [wait(until="2030-01-01 00:00:00+00:00")]}, "/steps/0/wait/until", "format"),
+    ({"steps": [wait(until="2030-W01-1T00:00+00:00")]}, "/steps/0/wait/until", "format"),
     ({"steps": [wait(timer="1s") | {"retry": {}}]}, "/steps/0/retry", "misplaced_field"),
     ({"steps": [wait(timer="1s") | {"with": {}}]}, "/steps/0/with", "misplaced_field"),
     ({"steps": [ask()]}, "/steps/0/approval", "nobody_asked"),
@@ -166,6 +170,21 @@ def test_what_children_hand_back_is_reached_everywhere() -> None:
 def test_a_compensation_may_refer_to_its_own_step() -> None:
     undo = {"uses": "test.undo", "with": {"name": "${steps.a.outputs.id}"}}
     assert findings(document(step("a", compensate=undo))) == []
+
+
+@pytest.mark.parametrize("own", ["${steps.b.outputs.id}", "${steps.b.outputs}", "${steps.b.state}"])
+@pytest.mark.parametrize("more", [{}, {"for_each": [1, 2]}], ids=["once", "for each"])
+def test_what_nobody_may_know_of_is_not_undone_by_its_own_outputs(own: str, more: dict[str, Any]) -> None:
+    undo = {"uses": "test.undo", "with": {"name": "x", "of": [own]}}
+    doc = document(step("a"), step("b", compensate=undo, on_unknown="compensate", **more))
+    assert findings(doc) == [("/steps/1/compensate/with/of/0", "nothing_undoes_it")]
+    undo["with"] = {"name": "${steps.a.outputs.id}"}
+    assert findings(doc) == []
+
+
+@pytest.mark.parametrize("until", ["2030-01-01T00:00:00Z", "2030-01-01T01:00:00.5+01:00", "${inputs.when}"])
+def test_a_wait_lasts_until_a_time_or_what_a_reference_says(until: str) -> None:
+    assert findings(document(wait(until=until))) == []
 
 
 @pytest.mark.parametrize("text", ["x${inputs.name}", "${inputs.name", "${{ github.ref }}"])

@@ -9,10 +9,11 @@ import pytest
 from catalog.errors import Conflict, Invalid, NotFound
 from executors import runs
 from executors.port import Effect, RunReport, RunState
+from executors.step import StepCall
 from executors.workflow.executor import MAX_MAIL, create
 from executors.workflow.history import steps
 from executors.workflow.state import Phase
-from tests.engine import Engine, document, fails_for_good, order, step, undoable
+from tests.engine import Engine, cannot_tell, document, fails_for_good, order, step, undoable
 from tests.factories import created_database
 
 TWO = document(undoable("a"), undoable("b"), outputs={"id": "${steps.b.outputs.id}"}, facts={"exists": True})
@@ -114,6 +115,41 @@ def test_cancel_undoes_and_may_be_asked_for_twice(engine: Engine) -> None:
     report = engine.executor.observe("key-1")
     assert report is not None
     assert (report.state, report.message) == (RunState.CANCELLED, "first reason")
+    assert engine.world.done() == ["a", "-a"]
+
+
+def test_a_run_that_was_retried_can_be_cancelled_again(engine: Engine) -> None:
+    engine.world.script["b"] = [fails_for_good]
+    engine.executor.start(order(document(undoable("a"), step("b"), {"id": "w", "wait": {"timer": "1d"}})))
+    engine.world.script["-a"] = [lambda _call: engine.executor.cancel("key-1", "first")]
+    engine.drive()
+    engine.executor.retry("key-1")
+    engine.drive()
+    for reason in ("second", "third"):
+        engine.executor.cancel("key-1", reason)
+    engine.drive()
+    report = engine.executor.observe("key-1")
+    assert report is not None
+    assert (report.state, report.message) == (RunState.CANCELLED, "second")
+    assert engine.world.done() == ["a", "-a", "a", "b", "-a"]
+
+
+def test_what_got_stuck_while_it_was_cancelled_is_undone_by_a_retry(engine: Engine) -> None:
+    def cancel_and_lose(call: StepCall) -> None:
+        engine.executor.cancel("key-1", "not wanted")
+        cannot_tell(call)
+
+    engine.world.script["b"], engine.world.looks["b"] = [cancel_and_lose], [cannot_tell]
+    engine.executor.start(order(document(undoable("a"), undoable("b", on_unknown="halt"), step("c"))))
+    engine.drive()
+    report = engine.executor.observe("key-1")
+    assert report is not None
+    assert report.state is RunState.STUCK
+    engine.executor.retry("key-1")
+    engine.drive()
+    report = engine.executor.observe("key-1")
+    assert report is not None
+    assert (report.state, report.message) == (RunState.CANCELLED, "not wanted")
     assert engine.world.done() == ["a", "-a"]
 
 

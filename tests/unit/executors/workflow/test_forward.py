@@ -300,7 +300,9 @@ def test_a_time_that_has_passed_is_not_waited_for() -> None:
 
 
 @pytest.mark.parametrize(
-    "when", ["soon", 7, "2030-01-01T00:00:00", "0001-01-01T00:00:00+14:00", None], ids=str
+    "when",
+    ["soon", 7, "2030-01-01T00:00:00", "20300101T000000Z", "0001-01-01T00:00:00+14:00", None],
+    ids=str,
 )
 def test_what_is_no_time_fails_the_wait(when: Any) -> None:
     play = Play(waits(until="${inputs.when}"), {"inputs": {"when": when}}).reply("a")

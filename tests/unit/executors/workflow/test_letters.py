@@ -4,9 +4,12 @@ from typing import Any
 
 import pytest
 
+from catalog.digest import JsonObject
 from executors.port import RunState
+from executors.workflow.answers import MAX_LOOKS
 from executors.workflow.ballot import HandOn, Outcome, TakeInHand, Verdict, Voter
 from executors.workflow.exchange import (
+    Absent,
     Acted,
     Cancel,
     Done,
@@ -18,10 +21,10 @@ from executors.workflow.exchange import (
     Returned,
     Signal,
 )
-from executors.workflow.milestones import MailDropped
-from executors.workflow.state import Phase
+from executors.workflow.milestones import MailDropped, Paused, Resumed, RetryRequested
+from executors.workflow.state import Phase, after
 from tests.play import PERMANENT, REJECTED, STEADY, UNKNOWN, Play, transient
-from tests.workflows import document, step, undoable
+from tests.workflows import EPOCH, document, step, undoable
 
 DAY = 86_400
 
@@ -142,12 +145,34 @@ def test_a_failure_beside_it_voids_what_is_asked() -> None:
         {"groups": "${inputs.who}"},
         {"assignees": ["${inputs.who}"]},
         {"assignees": ["a"], "groups": [], "quorum": 2},
+        {"assignees": "${inputs.none}", "groups": []},
+        {"assignees": "${inputs.none}", "groups": [], "escalate": {"after": "1d", "to": ["boss"]}},
+        {"assignees": [], "groups": "${inputs.none}"},
+        {"assignees": ["dora"], "groups": []},
+        {"assignees": ["dora", "vera"], "groups": [], "quorum": 2},
     ],
     ids=str,
 )
 def test_an_approval_that_nobody_could_give_fails(asked: dict[str, Any]) -> None:
-    play = Play(document(approval(**asked)), {"inputs": {"who": 7}})
+    context: JsonObject = {"inputs": {"who": 7, "none": []}, "grounds": {"requesters": ["dora"]}}
+    play = Play(document(approval(**asked)), context)
     assert play.end().state is RunState.FAILED
+    assert play.run.asked == {}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"assignees": ["dora", "vera"], "groups": []},
+        {"assignees": ["dora"]},
+        {"assignees": ["dora"], "groups": [], "escalate": {"after": "1d", "to": ["boss"]}},
+        {"assignees": ["vera"], "groups": [], "quorum": 2, "escalate": {"after": "1d", "to": ["boss"]}},
+    ],
+    ids=str,
+)
+def test_an_approval_that_others_than_the_requester_can_give_is_asked(asked: dict[str, Any]) -> None:
+    play = Play(document(approval(**asked)), {"inputs": {}, "grounds": {"requesters": ["dora"]}})
+    assert play.phase("ok") is Phase.ASKING
 
 
 # --------------------------------------------------------------------------- pause and resume
@@ -173,6 +198,72 @@ def test_votes_count_during_a_pause() -> None:
     assert play.phase("ok") is Phase.DONE
     assert play.begun() == []
     assert play.send(Resume).begun() == ["b"]
+
+
+def paused_at_half_time(**asked: Any) -> Play:
+    """Return a run that asks for two days, and was paused after the first for a week."""
+    play = asking(expires="2d", **asked)
+    play.pass_time(DAY)
+    play.send(Pause, "holidays").pass_time(7 * DAY)
+    return play
+
+
+def test_the_time_of_an_approval_stands_still_while_its_run_is_paused() -> None:
+    play = paused_at_half_time()
+    assert play.phase("ok") is Phase.ASKING
+    assert play.send(Resume).told() == ["Resumed"]
+    assert play.wait() == DAY
+    assert play.run.asked["ok"].outcome is Outcome.EXPIRED
+
+
+def test_a_vote_in_a_pause_that_outlasts_the_expiry_counts() -> None:
+    play = paused_at_half_time().vote("ok", "ann")
+    assert dropped(play) == []
+    assert play.send(Resume).begun() == ["b"]
+
+
+def test_reminders_and_escalation_are_put_off_by_a_pause() -> None:
+    play = paused_at_half_time(remind="18h", escalate={"after": "36h", "to": ["boss"]})
+    play.send(Resume)
+    assert play.told() == ["Resumed"]
+    assert (play.wait() / 3600, play.told()) == (12, ["ApprovalEscalated", "ApprovalReminded"])
+    assert (play.wait() / 3600, play.run.asked["ok"].outcome) == (12, Outcome.EXPIRED)
+
+
+def test_each_pause_puts_it_off_and_an_extension_is_given_in_full() -> None:
+    play = paused_at_half_time(on_expiry="escalate", escalate={"after": "9d", "to": ["boss"]})
+    play.send(Resume).pass_time(DAY / 2)
+    play.send(Pause, "again").send(Pause, "and again").pass_time(3 * DAY)
+    play.send(Resume)
+    assert (play.wait(), play.told()) == (DAY / 2, ["ApprovalEscalated"])
+    assert (play.wait(), play.run.asked["ok"].outcome) == (2 * DAY, Outcome.EXPIRED)
+
+
+def test_what_had_expired_before_the_pause_is_not_revived_by_it() -> None:
+    play = asking(expires="2d")
+    play.clock.advance(2 * DAY)
+    play.send(Pause, "too late").vote("ok", "ann")
+    assert dropped(play) == ["approval_expired"]
+    play.send(Resume)
+    assert play.run.asked["ok"].outcome is Outcome.EXPIRED
+
+
+def test_a_deadline_goes_on_through_a_pause() -> None:
+    doc = document(undoable("a"), approval(expires="2d") | {"deadline": "3d"}, step("b"))
+    play = Play(doc).reply("a").send(Pause, "holidays")
+    play.pass_time(4 * DAY)
+    assert play.phase("ok") is Phase.ASKING
+    play.send(Resume)
+    assert play.run.asked["ok"].message == "its deadline has passed"
+
+
+def test_a_pause_of_an_older_journal_puts_nothing_off() -> None:
+    play = paused_at_half_time()
+    [paused] = [event for event in play.events if isinstance(event, Paused)]
+    before, expires_at = play.run, play.clock().replace(day=3)
+    assert before.asked["ok"].expires_at is None
+    older = after(before, Resumed(play.clock(), paused.number + 1))
+    assert older.asked["ok"].expires_at == expires_at
 
 
 def test_a_cancel_ends_a_pause() -> None:
@@ -262,6 +353,54 @@ def test_a_step_that_nobody_knows_of_is_looked_up_and_then_tried_under_its_old_k
     assert play.wants() == ("a", "do", "run")
     assert play.answer(Done()).end().state is RunState.SUCCEEDED
     assert keys(play) == {"a": 0}
+
+
+def stuck_while_cancelled(on_unknown: str = "halt") -> Play:
+    """Return a run that was cancelled in its second step, and got stuck because nobody knew of that."""
+    play = Play(document(undoable("a"), undoable("b", on_unknown=on_unknown), step("c"))).reply("a")
+    play.send(Cancel, "not wanted").reply({"b": UNKNOWN})
+    while play.run.ended is None:
+        play.answer(UNKNOWN)
+        if play.decision.due_at is not None:
+            play.wait()
+    assert play.end().state is RunState.STUCK
+    return play
+
+
+@pytest.mark.parametrize(("found", "undone"), [(Done(), ["b", "a"]), (Absent(), ["a"])])
+def test_a_retry_of_what_was_being_cancelled_looks_again_and_undoes(
+    found: Done | Absent, undone: list[str]
+) -> None:
+    play = stuck_while_cancelled().send(Retry)
+    assert play.wants() == ("b", "do", "look")
+    play.answer(found)
+    for step_ in undone:
+        assert play.begun() == [f"-{step_}"]
+        play.reply(step_)
+    assert (play.end().state, play.end().message) == (RunState.CANCELLED, "not wanted")
+
+
+@pytest.mark.parametrize(("on_unknown", "looks"), [("halt", 1), ("observe", MAX_LOOKS)])
+def test_a_retry_of_what_was_being_cancelled_never_tries_it_again(on_unknown: str, looks: int) -> None:
+    play = stuck_while_cancelled(on_unknown).send(Retry)
+    for _ in range(looks):
+        assert play.wants() == ("b", "do", "look")
+        play.answer(UNKNOWN)
+        if play.decision.due_at is not None:
+            play.wait()
+    assert play.end().state is RunState.STUCK
+
+
+def test_a_failed_run_that_was_cancelled_while_it_was_undone_is_retried_as_any_other() -> None:
+    play = Play(document(undoable("a"), step("b"))).reply("a").reply({"b": PERMANENT})
+    assert play.send(Cancel, "why").reply("a").end().state is RunState.FAILED
+    assert play.send(Retry).begun() == ["a"]
+
+
+def test_a_retry_of_an_older_journal_goes_on_though_it_was_cancelled() -> None:
+    before = stuck_while_cancelled().run
+    retried = after(before, RetryRequested(EPOCH, 2, "b"))
+    assert retried.goes_forward
 
 
 def test_an_undoing_that_failed_goes_on_where_it_failed() -> None:

@@ -8,9 +8,11 @@ import pytest
 from catalog.db import Database
 from executors import gates
 from executors.port import RunReport, RunState
+from executors.workflow.parts import worker_of
 from tests.engine import Engine, VirtualClock, cannot_tell, document, fails_for_now, order, step
 from tests.factories import created_database
 
+BROKEN: Any = {"breaker": {"key": "target", "limit": 1, "rest": "1d"}}
 ONE_AT_A_TIME: Any = {"concurrency": {"key": "db", "limit": 1}}
 
 
@@ -97,6 +99,34 @@ def test_a_rate_spreads_steps_over_time(site: Site) -> None:
         seen.append(sum(site.done(0, 1, 2)))
         site.clock.advance(10)
     assert seen == [1, 2, 3]
+
+
+@pytest.mark.parametrize("on_unknown", ["observe", "retry", "halt"])
+def test_a_target_that_hangs_is_left_alone(site: Site, on_unknown: str) -> None:
+    hung: Any = {"breaker": {"key": "target", "limit": 2, "rest": "1d"}, "on_unknown": on_unknown}
+    site.engine.world.script["a"] = [cannot_tell] * 9
+    site.engine.world.looks["a"] = [cannot_tell] * 99
+    worker = worker_of(site.engine.parts)
+    for number in range(4):
+        site.start(number, step("a", retry={"attempts": 1}, **hung))
+        for _ in range(9):
+            while (turn := worker.take()) is not None:
+                worker.follow(turn)
+            site.clock.advance(5)
+    attempts = [call for call in site.engine.world.calls if call[0] == "test.do"]
+    assert len(attempts) == 2, "counted once for each attempt, and not for each look"
+
+
+def test_a_turn_within_a_rate_is_not_used_up_by_who_is_refused_elsewhere(site: Site) -> None:
+    both: Any = {"rate": {"key": "api", "limit": 1, "per": "1h"}, **BROKEN}
+    site.engine.world.script["a"] = [fails_for_now]
+    site.start(1, step("a", retry={"attempts": 1}, **BROKEN))
+    site.engine.drive()
+    site.start(2, step("b", **both))
+    site.engine.drive()
+    site.start(3, step("c", rate=both["rate"]))
+    site.engine.drive()
+    assert site.done(2, 3) == [False, True]
 
 
 def test_a_broken_target_is_left_alone_and_tried_again_after_its_rest(site: Site) -> None:

@@ -24,6 +24,7 @@ from executors.workflow.approval_events import (
 from executors.workflow.ballot import Delegation, Outcome, Task, Verdict, Vote
 from executors.workflow.events import Accepted
 from executors.workflow.inbox import Approval, Wanted
+from executors.workflow.milestones import Paused, Resumed
 from tests.callbacks import KEY_ONE, Bench
 from tests.engine import EPOCH
 from tests.factories import created_database
@@ -73,7 +74,7 @@ def closed(outcome: Outcome = Outcome.REJECTED, at: timedelta = HOUR) -> Approva
     return ApprovalClosed(EPOCH + at, "sign-off", outcome, "because")
 
 
-def tell(database: Database, held: ClaimedRun, *events: ApprovalEvent | Accepted) -> bool:
+def tell(database: Database, held: ClaimedRun, *events: ApprovalEvent | Accepted | Paused | Resumed) -> bool:
     with database.write() as tx:
         return projection.project(tx, held, events)
 
@@ -126,6 +127,23 @@ def test_a_step_that_asks_once_more_is_another_approval(database: Database, held
         last = inbox.last_of_run(tx, held.id)
     assert last is not None
     assert last.id == second.id
+
+
+def test_a_pause_stops_the_time_of_all_that_a_run_asks(database: Database, held: ClaimedRun) -> None:
+    beside = replace(opened(expires_seconds=7200.0, remind_seconds=1800.0), step="beside")
+    tell(database, held, opened(expires_seconds=7200.0), beside, closed(Outcome.VOIDED), opened(HOUR))
+    assert tell(database, replace(held, mail=1), Paused(EPOCH + HOUR, 1, "lunch")) is False
+    assert [row.standing.expires_at for row in rows(database, state=Outcome.OPEN)] == [None, None]
+    noted = ApprovalReminded(EPOCH + 4 * HOUR, "beside")
+    tell(database, replace(held, mail=2), Resumed(EPOCH + 4 * HOUR, 2, 3 * 3600.0), noted)
+    found = {(row.step, row.standing.expires_at): row for row in rows(database)}
+    assert found.keys() == {
+        ("sign-off", EPOCH + 2 * HOUR),
+        ("sign-off", None),
+        ("beside", EPOCH + 5 * HOUR),
+    }
+    row = found["beside", EPOCH + 5 * HOUR]
+    assert (row.mail, row.standing.reminders, row.standing.still_seconds) == (2, 2, 3 * 3600.0)
 
 
 def test_whoever_it_concerns_is_listed_once_each(database: Database, held: ClaimedRun) -> None:

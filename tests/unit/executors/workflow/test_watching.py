@@ -13,11 +13,13 @@ from catalog.errors import Unavailable
 from executors.claims import ClaimedRun, Written
 from executors.port import TRACE, RunState
 from executors.step import StepCall
+from executors.workflow import watching
 from executors.workflow.facts import (
     AttemptOver,
     CameTooLate,
     Ending,
     Fact,
+    FirstStep,
     RunOver,
     StepOver,
     TimerFired,
@@ -187,13 +189,63 @@ def test_a_watcher_that_breaks_stops_no_run(watched: Watched, caplog: pytest.Log
     assert "S3CR3T" not in caplog.text.replace('raise LookupError("S3CR3T")', "")
 
 
-def test_a_run_that_ended_or_rests_is_forgotten(watched: Watched) -> None:
+def test_a_run_that_ended_is_forgotten_and_one_that_rests_is_not(watched: Watched) -> None:
     accept(watched.memory, order(document(step("a"))))
     watched.world.script["a"] = [fails_for_now]
     a_worker(watched.journal, watched.world, watched.clock).drive("run_1")
-    assert watched.journal._accounts == {}
+    assert list(watched.journal._accounts) == ["run_1"]
     watched.drive()
     assert watched.journal._accounts == {}
+
+
+def test_a_run_that_another_took_over_is_forgotten(watched: Watched) -> None:
+    accept(watched.memory, order(document(step("a"))))
+
+    def taken_over(_call: StepCall) -> None:
+        run = watched.memory.runs["run_1"]
+        run.claim = replace(run.claim, fence=9)
+
+    watched.world.script["a"] = [taken_over]
+    a_worker(watched.journal, watched.world, watched.clock).drive("run_1")
+    assert watched.journal._accounts == {}
+
+
+def test_of_too_many_accounts_those_not_heard_of_for_the_longest_go(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "MOST_ACCOUNTS", 2)
+    retry = {"initial": "10s", "jitter": "none"}
+    worker = a_worker(watched.journal, watched.world, watched.clock)
+    watched.world.script["a"] = [fails_for_now] * 9
+    for run_id in ("run_1", "run_2"):
+        accept(watched.memory, order(document(step("a", retry=retry))), run_id)
+        worker.drive(run_id)
+    watched.clock.advance(11)
+    worker.drive("run_1")
+    accept(watched.memory, order(document(step("a", retry=retry))), "run_3")
+    worker.drive("run_3")
+    assert list(watched.journal._accounts) == ["run_1", "run_3"]
+
+
+@pytest.mark.parametrize("stays", [True, False], ids=["the same worker", "another worker each time"])
+def test_a_run_that_rested_is_told_alike_whoever_takes_it_up(watched: Watched, *, stays: bool) -> None:
+    rest = {"id": "rest", "wait": {"timer": "1h"}}
+    ask = {"id": "ok", "approval": {"groups": ["leads"], "expires": "2h"}}
+    accept(watched.memory, order(document(step("a"), rest, step("b", retry={"initial": "10s"}), ask)))
+    watched.world.script["b"] = [fails_for_now]
+    worker = a_worker(watched.journal, watched.world, watched.clock)
+    while not watched.memory.runs["run_1"].is_over:
+        if not worker.drive("run_1"):
+            due_at = watched.memory.runs["run_1"].due_at
+            assert due_at is not None
+            watched.clock.now = due_at + timedelta(seconds=1)
+        if not stays:
+            worker = a_worker(watched.journal, watched.world, watched.clock)
+    attempts = [(fact.step, fact.attempt, fact.number) for fact in watched.told.of(AttemptOver)]
+    assert attempts == [("a", 1, 1), ("b", 1, 1), ("b", 2, 2)]
+    assert watched.told.of(FirstStep) == [FirstStep(0.0)]
+    assert watched.told.of(TimerFired) == [TimerFired(1.0), TimerFired(1.0)]
+    assert [fact.people_seconds for fact in watched.told.of(RunOver)] == [2 * 60 * 60 + 1]
 
 
 def names_during(watched: Watched, **more: Any) -> dict[str, str]:

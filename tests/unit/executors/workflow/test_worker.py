@@ -181,6 +181,19 @@ def test_a_stop_lets_the_call_end_and_the_run_go() -> None:
     assert site.world.done() == ["a", "b", "c", "d"]
 
 
+def test_what_a_stop_left_out_has_all_its_tries_left() -> None:
+    site = Site(step("a", needs=[]), step("b", needs=[], retry={"attempts": 2, "max": "1s"}))
+    site.world.script["a"] = [lambda _call: site.one.stop()]
+    site.world.script["b"] = [fails_for_now]
+    site.drive()
+    assert site.world.done() == ["a"]
+    assert site.drive(site.two)
+    site.clock.advance(1)
+    assert site.drive(site.two)
+    assert site.report.state is RunState.SUCCEEDED
+    assert site.world.done() == ["a", "b"]
+
+
 @pytest.mark.parametrize("lost", ["commit", "answer"])
 @pytest.mark.parametrize("place", [1, 2, 3, 4])
 def test_an_answer_outlives_a_database_that_is_away(place: int, lost: str) -> None:

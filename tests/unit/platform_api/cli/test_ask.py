@@ -45,6 +45,49 @@ def test_a_plan_says_what_would_happen(avow: Avow, stub: Stub) -> None:
     assert asked.body == {"name": "orders-db", "contract": "postgres", "inputs": {"size": "s"}}
 
 
+CHILD = {
+    "request": "orders-db-net",
+    "deed": "make",
+    "is_certain": True,
+    "contract": "network",
+    "version": "2.0.0",
+    "outcome": "needs_approval",
+    "operation": "provision",
+    "findings": [],
+    "policy": [],
+    "approvals": [{"step": "sign", "groups": ["net"], "quorum": 1, "is_certain": True}],
+    "estimate": {"reason": "no provision of this contract has succeeded lately"},
+}
+DENIED_CHILD = CHILD | {
+    "request": "orders-db-job",
+    "deed": "give_back",
+    "is_certain": False,
+    "outcome": "denied",
+    "approvals": [],
+    "estimate": {},
+    "policy": [{"policy": "org", "rule": "r", "action": "deny", "message": "not now"}],
+}
+COMPOSED = """\
+  does      compose: make orders-db-net
+  then      provision
+  inputs    size=s  backups=yes (default)
+  lands on  pg-1  (the only one that fits)
+  policy    allowed
+  child     make orders-db-net  network 2.0.0
+    asks      group net at sign
+    takes     not known: no provision of this contract has succeeded lately
+  child     perhaps give back orders-db-job  network 2.0.0  (denied)
+    x  org  not now
+"""
+
+
+def test_a_plan_says_what_becomes_of_children_and_what_follows(avow: Avow, stub: Stub) -> None:
+    composed = {"action": "compose", "message": "make orders-db-net", "follows": "provision"}
+    stub.says("POST", LIST, Said(plan(**composed, children=[CHILD, DENIED_CHILD])))
+    ended = avow("plan", *ASK)
+    assert COMPOSED in ended.out
+
+
 def test_what_a_request_uses_is_asked_for_by_name(avow: Avow, stub: Stub) -> None:
     stub.says("POST", LIST, Said(request("pending"), 202))
     assert avow("request", *ASK, "--uses", "net", "--uses", "dns").code == 0

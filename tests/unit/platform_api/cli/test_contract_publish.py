@@ -53,6 +53,18 @@ def test_what_is_harmless_is_shown_and_published(avow: Avow, stub: Stub, folder:
     assert stub.last("POST").body == {"files": {"contract.yaml": "kind: Contract\n"}, "canary": 10}
 
 
+def test_what_was_shown_of_a_branch_is_published_though_the_branch_went_on(avow: Avow, stub: Stub) -> None:
+    git = {"url": "https://git.example/a.git", "ref": "main", "path": "db"}
+    stub.says(
+        "POST", IMPACT, Said({**impact(changes=1).document, "source": {"git": git | {"commit": "c" * 40}}})
+    )
+    stub.says("POST", "/v1/contracts", Said(PUBLISHED, 201))
+    assert avow("contract", "publish", "git+https://git.example/a.git@main#db").code == 0
+    first, last = (asked.body for asked in stub.asked if asked.method == "POST")
+    assert first == {"source": {"git": git}}
+    assert last == {"source": {"git": git | {"ref": "c" * 40}}}
+
+
 @pytest.mark.parametrize("outcomes", [{"breaks": 1}, {"denied": 2}])
 def test_in_a_script_what_does_harm_is_published_only_when_told_so(
     avow: Avow, stub: Stub, folder: str, outcomes: dict[str, Any]

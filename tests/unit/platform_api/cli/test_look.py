@@ -5,6 +5,7 @@ import json
 import pytest
 import yaml
 
+from platform_api.cli.kinds import KINDS
 from tests.unit.platform_api.cli.conftest import Avow
 from tests.unit.platform_api.cli.documents import (
     RUN,
@@ -359,3 +360,17 @@ def test_what_a_server_says_cannot_steer_the_terminal(avow: Avow, stub: Stub) ->
         for output in ("table", "json", "yaml", "jsonl", "name"):
             said = avow(*words, "-o", output).out
             assert not set(said) & set("\x1b\r\x07\u202e")
+
+
+def test_the_help_names_every_kind(avow: Avow) -> None:
+    said = avow("get", "--help").out
+    listed = said.partition("Kinds:")[2].partition(".")[0]
+    assert {kind.strip() for kind in listed.split(",")} == set(KINDS)
+
+
+def test_a_list_that_comes_at_once_is_not_asked_for_by_the_page(avow: Avow, stub: Stub) -> None:
+    breaker = {"project": "shop", "key": "api", "failures": 5, "limit": 5, "failed_at": ago(minutes=1)}
+    stub.says("GET", "/v1/breakers", page(breaker))
+    ended = avow("get", "breakers")
+    assert (ended.code, ended.out.splitlines()[1].split()[:4]) == (0, ["shop", "api", "5", "5"])
+    assert "page_size" not in stub.last("GET").query, "the server knows no such parameter there"

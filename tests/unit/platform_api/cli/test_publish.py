@@ -202,6 +202,11 @@ DENIED = {
         {"policy": "contract", "rule": "needs-owner", "action": "deny", "message": "who answers for it?"}
         | {"remediation": "name an owner"}
     ],
+    "children": [
+        {"request": "gate-net", "deed": "make", "is_certain": True, "contract": "network", "version": "1.0.0"}
+        | {"outcome": "breaks", "policy": []}
+        | {"findings": [{"pointer": "/destination", "code": "no_destination", "detail": "nothing fits"}]}
+    ],
 }
 PLANNED = """\
 Impact of postgres on 9 requests
@@ -222,6 +227,8 @@ shop/large  breaks  (dev, team-a, held: Paused)
 bank/gate  denied  (prod)
   x  contract  who answers for it?
        fix: name an owner
+  make gate-net  network 1.0.0  (breaks)
+    x  /destination  nothing fits
   and more: -o json lists all of them
 """
 

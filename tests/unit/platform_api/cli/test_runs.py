@@ -74,3 +74,28 @@ def test_a_run_is_steered_by_its_id(avow: Avow, stub: Stub, action: str, said: s
     ended = avow("runs", action, RUN)
     assert (ended.code, ended.out) == (0, f"run {RUN} {said}\n")
     assert json.loads(avow("runs", action, RUN, "-o", "json").out) == run()
+
+
+def test_a_signal_is_sent_with_its_payload(avow: Avow, stub: Stub, tmp_path: Path) -> None:
+    stub.says("POST", f"/v1/runs/{RUN}/signals", Said(run(), 202))
+    ended = avow("runs", "signal", RUN, "go", "--payload", '{"host": "db-1"}')
+    assert (ended.code, ended.out) == (0, f"go was sent to run {RUN}\n")
+    assert stub.last("POST").body == {"name": "go", "payload": {"host": "db-1"}}
+    (tmp_path / "p.json").write_text('{"port": 5544}')
+    assert json.loads(avow("runs", "signal", RUN, "go", "--payload", "@p.json", "-o", "json").out) == run()
+    assert stub.last("POST").body == {"name": "go", "payload": {"port": 5544}}
+
+
+def test_a_signal_needs_no_payload_and_can_be_tried_dry(avow: Avow, stub: Stub) -> None:
+    stub.says("POST", f"/v1/runs/{RUN}/signals", Said(run()))
+    ended = avow("runs", "signal", RUN, "go", "--dry-run")
+    assert (ended.code, ended.out) == (0, f"go would be sent to run {RUN}\n")
+    sent = stub.last("POST")
+    assert (sent.body, sent.query["dry_run"]) == ({"name": "go", "payload": {}}, "true")
+
+
+@pytest.mark.parametrize("payload", ["[1]", "{", "NaN", "@absent.json", "ready"])
+def test_a_payload_that_is_no_json_object_is_not_sent(avow: Avow, stub: Stub, payload: str) -> None:
+    ended = avow("runs", "signal", RUN, "go", "--payload", payload)
+    assert (ended.code, stub.asked) == (2, [])
+    assert "--payload" in ended.err
