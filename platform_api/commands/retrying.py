@@ -10,7 +10,7 @@ it; that is why only the last operation of a request can be tried again.
 
 from dataclasses import dataclass, replace
 
-from catalog import contracts, requests
+from catalog import contracts, lifecycles, requests
 from catalog.actor import Actor
 from catalog.contract import OperationName
 from catalog.db import Tx
@@ -70,6 +70,8 @@ def retry(
     decision = _allowed(platform, actor, seen, is_dry=receipt.is_dry)
 
     def act(tx: Tx, run: RunRecord) -> JsonObject:
+        # Whoever would end its version looks first who is on the way to it: nobody sets out meanwhile.
+        lifecycles.held(tx, seen.request.contract, seen.operation.contract_version)
         again = _again(platform, tx, run)
         if again.request.revision != seen.request.revision:
             raise Conflict(

@@ -11,6 +11,7 @@ from catalog import audit
 from reconciler.tables import git_outbox
 from tests.engine import fails_for_good
 from tests.stage import CONTRACT, PATH, Stage, open_stage
+from tests.together import in_threads
 from tests.versions_ground import (
     EXPRESSIONS,
     GIB,
@@ -197,6 +198,35 @@ def test_a_failed_upgrade_to_a_version_that_ended_is_not_tried_again(
     assert stage.doors("dora", "POST", f"/v1/runs/{newest['id']}/retry").status_code == 409
     stage.sleep(timedelta(hours=1))
     assert (on(stage)[1:], stage.shown()["phase"], runs_of(stage)) == (("1.0.0",) * 2, "ready", 2)
+
+
+def test_a_run_is_not_tried_again_beside_the_end_of_its_version(stage: Stage) -> None:
+    stage.request()
+    for number in range(6):
+        version = f"2.{number}.0"
+        failing(stage, version)
+        publish(stage, version)
+        [newest, *_] = stage.doors("dora", "GET", f"{PATH}/runs").json()["items"]
+        deprecate(stage, version)
+        answers = raced(stage, version, newest["id"], retires_first=number % 2 == 0)
+        assert sorted(answers) in ([200, 409], [202, 409], [409, 409]), answers
+        stage.settle()
+
+
+def raced(stage: Stage, version: str, run: str, *, retires_first: bool) -> list[int]:
+    """Retire a version while a run on it is tried again, and return the status of both answers."""
+    answers: list[int] = []
+
+    def one(turn: int) -> None:
+        if (turn == 0) is retires_first:
+            where = f"/v1/contracts/{CONTRACT}/versions/{version}/lifecycle"
+            answer = stage.doors("pia", "PUT", where, {"state": "retired"}, headers={"If-Match": "*"})
+        else:
+            answer = stage.doors("dora", "POST", f"/v1/runs/{run}/retry")
+        answers.append(answer.status_code)
+
+    assert in_threads(2, one) == []
+    return answers
 
 
 def test_a_rollback_after_a_failed_upgrade_stays_on_what_is_delivered(stage: Stage) -> None:
