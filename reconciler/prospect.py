@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from catalog.actor import SYSTEM
 from catalog.composing import needed_children
 from catalog.contract import Child
-from catalog.digest import Json, JsonObject, is_same
-from catalog.ids import ContractName, RequestUid
+from catalog.digest import Json, JsonObject
+from catalog.ids import RequestUid
 from catalog.references import Unresolved, resolved
 from catalog.request import Phase, Request
+from reconciler import children
 from reconciler.composition import (
     Deed,
     Wish,
@@ -72,8 +72,9 @@ class Prospect:
             assert held is not None  # noqa: S101  # what is not there is not given back; tells mypy
             return replace(held, deletion_requested_at=held.deletion_requested_at or now)
         if self.deed is Deed.MAKE or held is None:
-            return _made(parent, self.member, wish, now)
-        return _changed(held, wish)
+            uid = RequestUid(f"{parent.uid}/{self.member.name}")
+            return children.made(parent, self.member, wish, uid, now)
+        return children.changed(parent, held, wish)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,7 @@ class _Way:
             )
         elif held.phase is not Phase.READY:
             self.waits.append(unready(member, held))
-        if _is_delivery(held, wish.wish) or not wish.is_settled or held.phase is not Phase.READY:
+        if children.is_delivery(held, wish.wish) or not wish.is_settled or held.phase is not Phase.READY:
             self.moving.add(member.name)
 
     def _wish(self, member: Member, child: Child, held: Request | None) -> "_Wished | Obstacle":
@@ -226,55 +227,3 @@ def _farewells(members: Sequence[Member], *, is_awaited: bool) -> list[Prospect]
         for member in members
         if member.held is not None and not member.held.is_deleting and not stays(member)
     ]
-
-
-def _made(parent: Request, member: Member, wish: Wish, now: datetime) -> Request:
-    return Request(
-        uid=RequestUid(f"{parent.uid}/{member.name}"),
-        project=parent.project,
-        name=member.called,
-        contract=ContractName(wish.ref.name),
-        version=wish.versions,
-        contract_version=wish.ref.version,
-        contract_digest=wish.ref.digest,
-        inputs_version=wish.ref.version,
-        environment=parent.environment,
-        owner=wish.owner,
-        labels=wish.labels,
-        inputs=wish.inputs,
-        generation=1,
-        revision=1,
-        created_at=now,
-        created_by=SYSTEM.subject,
-        updated_at=now,
-        requesters=tuple(dict.fromkeys((parent.created_by, *parent.requesters))),
-        parent_uid=parent.uid,
-        child=member.name,
-    )
-
-
-def _changed(held: Request, wish: Wish) -> Request:
-    after = replace(
-        held,
-        version=wish.versions,
-        owner=wish.owner,
-        labels=wish.labels,
-        inputs=wish.inputs,
-        contract_version=wish.ref.version,
-        contract_digest=wish.ref.digest,
-        deletion_queued_at=None,
-    )
-    if not _is_delivery(held, wish):
-        return after
-    return replace(
-        after,
-        generation=held.generation + 1,
-        inputs_version=wish.ref.version,
-        converted=None,
-        failed_version=None,
-        failed_digest=None,
-    )
-
-
-def _is_delivery(held: Request, wish: Wish) -> bool:
-    return held.version != wish.versions or not is_same(held.inputs, wish.inputs)

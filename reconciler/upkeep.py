@@ -12,11 +12,11 @@ from datetime import datetime
 from catalog import audit, events, lifecycles, requests, uses
 from catalog.actor import SYSTEM
 from catalog.db import Tx
-from catalog.digest import JsonObject, is_same
-from catalog.ids import ContractName, Mint, RequestUid
+from catalog.digest import JsonObject
+from catalog.ids import Mint, RequestUid
 from catalog.request import Request, phase_of
 from executors.port import ContractRef
-from reconciler import operations, outbox, workqueue
+from reconciler import children, operations, outbox, workqueue
 from reconciler.composition import Errand, Wish
 from reconciler.relation import Member
 from reconciler.render import Origin, desired_change, desired_removal
@@ -43,8 +43,8 @@ class Upkeep:
         A child that would come to a version that delivers no more is left to the next pass.
         """
         there = [errand.member.held.uid for errand in errands if errand.member.held is not None]
-        children = requests.locked_all(self.tx, there)
-        serving = self._kept_serving(errands, children)
+        locked = requests.locked_all(self.tx, there)
+        serving = self._kept_serving(errands, locked)
         woken: dict[str, Lane] = {}
         for errand in errands:
             held = errand.member.held
@@ -53,12 +53,12 @@ class Upkeep:
             if held is None and errand.wish is not None:
                 self._make(errand.member, errand.wish)
             elif held is not None and errand.wish is not None:
-                woken |= self._change(held, children[held.uid], errand.wish)
+                woken |= self._change(held, locked[held.uid], errand.wish)
             elif held is not None:
-                woken |= self._give_back(children[held.uid])
+                woken |= self._give_back(locked[held.uid])
         return woken
 
-    def _kept_serving(self, errands: Sequence[Errand], children: Mapping[str, Request]) -> set[ContractRef]:
+    def _kept_serving(self, errands: Sequence[Errand], locked: Mapping[str, Request]) -> set[ContractRef]:
         """Return the revisions that children may be on; none of those to which they come ends meanwhile.
 
         They are held before anything is told: whoever ends one holds it first, and tells then.
@@ -68,12 +68,13 @@ class Upkeep:
             if errand.wish is None:
                 continue
             held, ref = errand.member.held, errand.wish.ref
-            is_there = held is not None and ref.version in children[held.uid].versions
+            is_there = held is not None and ref.version in locked[held.uid].versions
             (stood_on if is_there else wanted).add(ref)
         return stood_on | {ref for ref in wanted if lifecycles.keeps_serving(self.tx, ref.name, ref.version)}
 
     def _make(self, member: Member, wish: Wish) -> None:
-        child = self._child(member, wish)
+        uid = RequestUid(self.mint("req"))
+        child = children.made(self.parent, member, wish, uid, self.now)
         if not requests.insert_new(self.tx, child):
             return  # it is there already, or its name is another's: the next pass sees which
         message = f"{child.name} was made for {self.parent.name}"
@@ -82,48 +83,10 @@ class Upkeep:
         outbox.put(self.tx, desired_change(child, wish.contract, origin), self.now, self.mint)
         workqueue.enqueue(self.tx, child.project, child.uid, Lane.CHANGE, self.now)
 
-    def _child(self, member: Member, wish: Wish) -> Request:
-        return Request(
-            uid=RequestUid(self.mint("req")),
-            project=self.parent.project,
-            name=member.called,
-            contract=ContractName(wish.ref.name),
-            version=wish.versions,
-            contract_version=wish.ref.version,
-            contract_digest=wish.ref.digest,
-            inputs_version=wish.ref.version,
-            environment=self.parent.environment,
-            owner=wish.owner,
-            labels=wish.labels,
-            inputs=wish.inputs,
-            generation=1,
-            revision=1,
-            created_at=self.now,
-            created_by=SYSTEM.subject,
-            updated_at=self.now,
-            requesters=tuple(dict.fromkeys((self.parent.created_by, *self.parent.requesters))),
-            trace=self.parent.trace,
-            parent_uid=self.parent.uid,
-            child=member.name,
-        )
-
     def _change(self, seen: Request, held: Request, wish: Wish) -> dict[str, Lane]:
         if held.revision != seen.revision:
             return {}  # it was changed meanwhile; the next pass looks again
-        is_delivery = held.version != wish.versions or not is_same(held.inputs, wish.inputs)
-        after = replace(
-            _anew(held, wish) if is_delivery else held,
-            version=wish.versions,
-            owner=wish.owner,
-            labels=wish.labels,
-            inputs=wish.inputs,
-            contract_version=wish.ref.version,
-            contract_digest=wish.ref.digest,
-            generation=held.generation + is_delivery,
-            requesters=tuple(dict.fromkeys((*held.requesters, *self.parent.requesters))),
-            trace=self.parent.trace,
-            deletion_queued_at=None,
-        )
+        is_delivery, after = children.is_delivery(held, wish), children.changed(self.parent, held, wish)
         stored = save(self.tx, after, self.now, is_new=is_delivery)
         if is_delivery and held.failed_version is not None:
             operations.supersede(self.tx, stored.uid)
@@ -152,13 +115,6 @@ class Upkeep:
     def _tell(self, child: Request, action: str, told: tuple[str, str]) -> audit.Head:
         kind, message = told
         return tell(self.tx, child, self.now, action, kind=kind, message=message, parent=self.parent.uid)
-
-
-def _anew(held: Request, wish: Wish) -> Request:
-    """Return a child whose inputs are written for what its range comes to now, and that never failed."""
-    return replace(
-        held, inputs_version=wish.ref.version, converted=None, failed_version=None, failed_digest=None
-    )
 
 
 def depart(tx: Tx, request: Request, now: datetime, mint: Mint, message: str) -> Request:
