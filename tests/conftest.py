@@ -16,6 +16,7 @@ TESTS = Path(__file__).parent
 
 # Tests of real servers and processes, which share a machine with whatever else runs there.
 WITH_PROCESSES = ("conformance", "e2e", "integration", "scenarios", "services")
+OF_PROCESSES = frozenset({"servers", "children", "broker", "database_url", "shared_database_url"})
 
 # Two shared cores make any single example slow now and then; time limits belong to the benchmarks.
 settings.register_profile(
@@ -36,5 +37,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     everything under `make chaos`, whose very point is what happens once in a hundred.
     """
     for item in items:
-        if item.path.relative_to(TESTS).parts[0] in WITH_PROCESSES:
+        is_there = item.path.relative_to(TESTS).parts[0] in WITH_PROCESSES
+        if is_there or not OF_PROCESSES.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.flaky(reruns=1))
