@@ -175,8 +175,8 @@ def _approval(step: Step, ask: Ask, scope: _Scope) -> ComingApproval:
     asked = cast("Mapping[str, Any]", _known(ask.asked, scope.roots))
     return ComingApproval(
         step=inside(scope.name, step.id),
-        groups=_names(asked.get("groups", ())),
-        assignees=_names(asked.get("assignees", ())),
+        groups=names_said(asked.get("groups", ())),
+        assignees=names_said(asked.get("assignees", ())),
         quorum=asked.get("quorum", 1),
         expires=asked.get("expires", ""),
         on_expiry=asked.get("on_expiry", str(OnExpiry.REJECT)) if "expires" in asked else "",
@@ -196,7 +196,8 @@ def _known(value: JsonObject, roots: JsonObject) -> dict[str, Json]:
     return known
 
 
-def _names(value: object) -> tuple[str, ...]:
+def names_said(value: object) -> tuple[str, ...]:
+    """Return the names of those asked; a reference that nobody knows yet stands for them as it is written."""
     if isinstance(value, Sequence) and not isinstance(value, str):
         return tuple(str(name) for name in value)
     return (str(value),)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from executors.workflow.outline import names_said
 from executors.workflow.spec import MAX_PARALLEL, needs_of
 
 
@@ -98,7 +99,8 @@ def _doing(part: Mapping[str, Any]) -> tuple[Sort, str]:
 
 def whom(asked: Mapping[str, Any]) -> str:
     """Return of whom an approval is asked."""
-    names = [*asked.get("assignees", ()), *(f"group {group}" for group in asked.get("groups", ()))]
+    groups = names_said(asked.get("groups", ()))
+    names = [*names_said(asked.get("assignees", ())), *(f"group {group}" for group in groups)]
     quorum = asked.get("quorum", 1)
     most = f" ({quorum} votes)" if quorum > 1 else ""
     return (" or ".join(names) or "any approver") + most

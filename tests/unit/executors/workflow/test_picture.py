@@ -77,3 +77,10 @@ def test_workflows_that_run_one_another_in_a_circle_are_drawn_once() -> None:
     inner = document({"id": "b", "workflow": "x.yaml"}, name="x")
     chart = chart_of(document(call, name="y", workflows={"x.yaml": inner}))
     assert tree(chart).count("runs x.yaml") == 2
+
+
+def test_people_who_are_known_only_later_are_shown_as_the_reference_that_names_them() -> None:
+    owners = "${steps.look.outputs.owners}"
+    asking = {"id": "agreed", "needs": ["look"], "approval": {"assignees": owners, "groups": ["dba"]}}
+    text = tree(chart_of(document(step("look"), asking)))
+    assert f"{owners} or group dba" in text
